@@ -1,0 +1,242 @@
+"""Cards and datasets: loaded, checked, and turned into the numbers a plan needs.
+
+Snakemake parses this on every node, so it imports nothing heavy: no pyarrow, no torch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from touchstone.checking import load_checked, suggest
+from touchstone.errors import TouchstoneError
+
+REAL = "real"  # stands where a generator's name would, for real images
+RESERVED = {"all", "plan", "data", "picks", "exports"}  # targets and folders beside the origins
+
+
+@dataclass(frozen=True)
+class Part:
+    """The images of one generator (or the real ones) that a dataset wants from one origin."""
+
+    origin: str
+    generator: str  # key in generators.yaml, or REAL
+    quota: int  # images wanted, all splits together
+    drawn: int  # items drawn: quota x margin, rounded up
+    matched: bool = False  # reals that are as many as the fakes
+
+    @property
+    def key(self) -> str:
+        return f"{self.origin}-{self.generator}"
+
+
+def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
+    """Cut ``total`` into whole numbers in proportion to ``shares`` (largest remainder method).
+
+    Ties go to the earlier key, so the result depends on the order of ``shares`` and nothing else.
+    """
+    whole = sum(shares.values())
+    exact = {key: total * share / whole for key, share in shares.items()}
+    cut = {key: math.floor(value + 1e-9) for key, value in exact.items()}
+    by_remainder = sorted(exact, key=lambda key: cut[key] - exact[key])
+    for key in by_remainder[: total - sum(cut.values())]:
+        cut[key] += 1
+    return cut
+
+
+def numbered(total: int, per_shard: int, prefix: str) -> list[str]:
+    """Names of the shards that hold ``total`` items: ``prefix-00000`` and so on."""
+    return [f"{prefix}-{number:05d}" for number in range(math.ceil(total / per_shard))]
+
+
+class Catalogue:
+    """The cards, models and generators a dataset needs, and the dataset itself, all checked.
+
+    Args:
+        config: Contents of config.yaml.
+        home: Folder that relative paths in ``config`` start from (the repository).
+
+    Raises:
+        TouchstoneError: A file is missing or wrong; names file, key, value and mend.
+    """
+
+    def __init__(self, config: dict, home: str | Path):
+        self.home = Path(home)
+        load_checked("config", "config/config.yaml", config)
+        self.config = config
+        self.models = self._shared_table("models")
+        self.generators = self._shared_table("generators")
+        self.dataset_name = config["dataset"]
+        self.dataset_file = self._find(config["datasets"], self.dataset_name, "dataset")
+        self.dataset = load_checked("dataset", self.dataset_file)
+        self.cards: dict[str, dict] = {}
+        self._check_dataset()
+        for origin in self.origins:
+            self._load_card(origin)
+            source = self.card(origin)["recipe"]["reader"].get("origin")
+            if source and source not in self.cards:
+                self._load_card(source)
+        for part in self.parts:
+            self._check_part(part)
+
+    # -- loading ---------------------------------------------------------------------------------
+
+    def _folders(self, key: str) -> list[Path]:
+        return [self.home / folder for folder in self.config[key]]
+
+    def _shared_table(self, name: str) -> dict:
+        table: dict = {}
+        for folder in self._folders("cards"):
+            if (folder / f"{name}.yaml").exists():
+                table |= load_checked(name, folder / f"{name}.yaml")
+        return table
+
+    def _find(self, folders: list[str], name: str, what: str) -> Path:
+        for folder in reversed(folders):
+            if (path := self.home / folder / f"{name}.yaml").exists():
+                return path
+        known = sorted(
+            path.stem
+            for folder in folders
+            for path in (self.home / folder).glob("*.yaml")
+            if path.stem not in ("models", "generators")
+        )
+        raise TouchstoneError(
+            f"there is no {what} called {name!r}",
+            where=", ".join(str(self.home / folder) for folder in folders),
+            mend=suggest(name, known) or f"known: {', '.join(known) or 'none'}",
+        )
+
+    def _load_card(self, origin: str) -> None:
+        try:
+            path = self._find(self.config["cards"], origin, "origin")
+        except TouchstoneError as error:
+            raise TouchstoneError(f"{error.what}, named in {self.dataset_file}", error.where, error.mend) from None
+        if origin in RESERVED:
+            raise TouchstoneError(f"an origin cannot be called {origin!r}", where=path, mend="rename the card")
+        card = load_checked("origin", path)
+        card["file"] = str(path)
+        if card["kind"] == "generate":
+            name = card["recipe"]["model"]
+            if name not in self.models:
+                raise TouchstoneError(
+                    f"there is no model called {name!r}",
+                    where=f"{path}: recipe.model",
+                    mend=suggest(name, self.models) or "add it to models.yaml",
+                )
+            card["generators"] = [self.models[name]["generator"]]
+        for generator in card.get("generators", []):
+            if generator not in self.generators:
+                raise TouchstoneError(
+                    f"there is no generator called {generator!r}",
+                    where=f"{path}: generators",
+                    mend=suggest(generator, self.generators) or "add it to generators.yaml",
+                )
+        self.cards[origin] = card
+
+    def _check_dataset(self) -> None:
+        total = sum(self.dataset["splits"].values())
+        if abs(total - 1) > 1e-9:
+            raise TouchstoneError(f"the shares of the splits add up to {total:g}, not 1", where=f"{self.dataset_file}: splits")
+        kinds = {next(iter(entry)) for entry in self.dataset.get("reals", {}).values() if "share" in entry}
+        if kinds and not self.dataset.get("fakes"):
+            raise TouchstoneError(
+                "reals given by `share` follow the number of fakes, but the dataset has none",
+                where=f"{self.dataset_file}: reals",
+                mend="give each origin a `quota`",
+            )
+
+    def _check_part(self, part: Part) -> None:
+        card = self.card(part.origin)
+        if part.generator != REAL and part.generator not in card.get("generators", []):
+            raise TouchstoneError(
+                f"origin {part.origin!r} has no generator called {part.generator!r}",
+                where=f"{self.dataset_file}: fakes.{part.origin}.quota",
+                mend=suggest(part.generator, card.get("generators", [])) or f"see {card['file']}",
+            )
+
+    # -- what the dataset wants ------------------------------------------------------------------
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins of the dataset, in the order of its file, fakes first."""
+        return list(dict.fromkeys([*self.dataset.get("fakes", {}), *self.dataset.get("reals", {})]))
+
+    def card(self, origin: str) -> dict:
+        return self.cards[origin]
+
+    def of_kind(self, kind: str) -> list[str]:
+        """Origins of the dataset with this kind."""
+        return [origin for origin in self.origins if self.card(origin)["kind"] == kind]
+
+    @cached_property
+    def parts(self) -> list[Part]:
+        """What is wanted of each generator of each origin, in a fixed order."""
+        parts = []
+        for origin, entry in self.dataset.get("fakes", {}).items():
+            quotas = entry["quota"]
+            if isinstance(quotas, int):
+                names = self.card(origin).get("generators", [])
+                if not names:
+                    raise TouchstoneError(
+                        f"origin {origin!r} holds no generated images",
+                        where=f"{self.dataset_file}: fakes.{origin}",
+                        mend="name it under `reals`, or list its generators in its card",
+                    )
+                quotas = dict.fromkeys(names, quotas)
+            for generator, quota in quotas.items():
+                parts.append(self._part(origin, generator, quota, entry))
+        reals = self.dataset.get("reals", {})
+        shares = {origin: entry["share"] for origin, entry in reals.items() if "share" in entry}
+        matched = apportion(sum(part.quota for part in parts), shares) if shares else {}
+        for origin, entry in reals.items():
+            quota = entry.get("quota", matched.get(origin))
+            parts.append(self._part(origin, REAL, quota, entry, matched=origin in matched))
+        return parts
+
+    def _part(self, origin: str, generator: str, quota: int, entry: dict, matched: bool = False) -> Part:
+        margin = entry.get("margin", self.dataset["margin"])
+        return Part(origin, generator, quota, math.ceil(quota * margin - 1e-9), matched)
+
+    def parts_of(self, origin: str) -> list[Part]:
+        return [part for part in self.parts if part.origin == origin]
+
+    def shards(self, origin: str) -> list[str]:
+        """Shards that the take of ``origin`` makes. Each holds one generator, so quotas can grow
+        without renaming a shard, and a packed shard finds its rows in few of them."""
+        return [
+            shard for part in self.parts_of(origin) for shard in numbered(part.drawn, self.dataset["shard_items"], part.generator)
+        ]
+
+    def targets(self, part: Part) -> dict[str, int]:
+        """Images of ``part`` wanted in each split."""
+        return apportion(part.quota, self.dataset["splits"])
+
+    def packed(self) -> list[tuple[str, str]]:
+        """``(split, shard)`` of every shard of the finished dataset."""
+        return [
+            (split, shard)
+            for part in self.parts
+            for split, target in self.targets(part).items()
+            for shard in numbered(target, self.dataset["pack_items"], part.key)
+        ]
+
+    # -- files -----------------------------------------------------------------------------------
+
+    def model(self, name: str) -> dict:
+        return self.models[name]
+
+    def generator_table(self, origin: str) -> dict:
+        """``{key: {name, released}}`` of the origin's generators."""
+        return {key: self.generators[key] for key in self.card(origin).get("generators", [])}
+
+    def folder(self, origin: str) -> str:
+        """Folder that the origin's files lie in."""
+        return self.config.get("paths", {}).get(origin, f"resources/archives/{origin}")
+
+    def source_of_pairs(self, origin: str) -> str | None:
+        """The origin whose images this one varies, if it does."""
+        return self.card(origin)["recipe"]["reader"].get("origin")

@@ -1,0 +1,126 @@
+"""YAML files checked against the schemas in workflow/schemas, with errors a person can act on."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from touchstone.errors import TouchstoneError
+
+SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@cache
+def validator(name: str) -> Draft202012Validator:
+    """The validator of ``workflow/schemas/<name>.schema.yaml``."""
+    return Draft202012Validator(read_yaml(SCHEMAS / f"{name}.schema.yaml"))
+
+
+def read_yaml(path: str | Path) -> object:
+    """Parse one YAML file.
+
+    Raises:
+        TouchstoneError: It is missing, not UTF-8 or not YAML; names file and line.
+    """
+    try:
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise TouchstoneError("a file is missing", where=path) from None
+    except UnicodeDecodeError as error:
+        raise TouchstoneError(f"the file is not UTF-8 text ({error.reason})", where=path) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"{path}, line {mark.line + 1}" if mark else path
+        raise TouchstoneError(f"the file is not YAML: {getattr(error, 'problem', error)}", where=line) from None
+
+
+def load_checked(schema: str, path: str | Path, value: object = None) -> dict:
+    """Read ``path`` (or take ``value``, which was read from it), check it, fill in defaults.
+
+    Raises:
+        TouchstoneError: The first mistake: file, key, value and mend.
+    """
+    value = read_yaml(path) if value is None else value
+    check = validator(schema)
+    error = best_match(check.iter_errors(value), key=_relevance)
+    if error is not None:
+        raise _explain(error, path)
+    _fill(value, check.schema, check.schema)
+    return value
+
+
+def suggest(name: str, known: Iterable[str]) -> str | None:
+    """``did you mean 'x'?``, if something known is spelt like ``name``."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else None
+
+
+def _relevance(error: ValidationError) -> tuple:
+    # An unknown or missing key explains the rest; a deeper error says more than its parents.
+    return (error.validator in ("additionalProperties", "required"), -len(error.path), error.validator not in ("anyOf", "oneOf"))
+
+
+def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
+    key = ".".join(str(step) for step in error.absolute_path)
+    where = f"{path}: {key}" if key else str(path)
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    if error.validator == "additionalProperties":
+        known = schema.get("properties", {})
+        unknown = next((name for name in error.instance if name not in known), "?")
+        return TouchstoneError(
+            f"unknown key {unknown!r}",
+            where=where,
+            mend=suggest(str(unknown), known) or f"known keys: {', '.join(known)}",
+        )
+    if error.validator == "required":
+        missing = next(name for name in error.validator_value if name not in error.instance)
+        about = schema.get("properties", {}).get(missing)
+        about = about.get("description") if isinstance(about, dict) else None
+        return TouchstoneError(f"the key {missing!r} is missing", where=where, mend=about or f"add {missing!r}")
+    if error.schema is False:
+        return TouchstoneError("this key does not belong here", where=where, mend="remove it; see workflow/schemas")
+    wanted = {
+        "enum": lambda: "one of " + ", ".join(map(str, error.validator_value)),
+        "type": lambda: f"of type {error.validator_value}",
+        "pattern": lambda: f"like {error.validator_value}",
+        "minimum": lambda: f"at least {error.validator_value}",
+        "maximum": lambda: f"at most {error.validator_value}",
+        "exclusiveMinimum": lambda: f"more than {error.validator_value}",
+        "minItems": lambda: "not empty",
+        "minProperties": lambda: "not empty",
+        "anyOf": lambda: "one of the forms that workflow/schemas allows",
+        "oneOf": lambda: "exactly one of the forms that workflow/schemas allows",
+    }.get(error.validator, lambda: error.message)()
+    return TouchstoneError(
+        f"the value {error.instance!r} is not allowed: it must be {wanted}"[:500],
+        where=where,
+        mend=schema.get("description"),
+    )
+
+
+def _fill(value: object, schema: object, root: dict) -> None:
+    """Set missing keys to their ``default``; only plain nested objects are walked."""
+    if not isinstance(value, dict) or not isinstance(schema, dict):
+        return
+    for key, below in schema.get("properties", {}).items():
+        if isinstance(below, dict) and "$ref" in below:
+            below = root["$defs"][below["$ref"].rsplit("/", 1)[1]]
+        if not isinstance(below, dict):
+            continue
+        if key not in value and "default" in below:
+            value[key] = below["default"]
+        elif key not in value and below.get("type") == "object" and _has_defaults(below):
+            value[key] = {}
+        if key in value:
+            _fill(value[key], below, root)
+
+
+def _has_defaults(schema: dict) -> bool:
+    return any(isinstance(below, dict) and "default" in below for below in schema.get("properties", {}).values())

@@ -1,0 +1,85 @@
+"""The draw step: which items of an origin a dataset wants, and in which shard each is taken."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from touchstone.errors import TouchstoneError
+from touchstone.files import replacing
+from touchstone.progress import Progress
+from touchstone.record import ITEM
+
+DRAWN = pa.schema([ITEM.field("id"), ("part", pa.string()), ("rank", pa.int64()), ("shard", pa.string()), ("row", pa.int32())])
+PICK = pa.schema([*ITEM, ("rank", pa.int64())])
+
+
+def rank_keys(seed: int, names: list[str]) -> np.ndarray:
+    """64-bit hash of ``(seed, name)`` for every name: uniform, and the same on any machine."""
+    prefix = f"{seed}\0".encode()
+    digest = b"".join(hashlib.blake2b(prefix + name.encode(), digest_size=8).digest() for name in names)
+    return np.frombuffer(digest, dtype=">u8").astype(np.uint64)
+
+
+def draw_origin(
+    *, index: str, parts: list[dict], shard_items: int, seed: int, drawn: str, picks: list[str], progress: Progress
+) -> None:
+    """Draw the wanted items and write one pick list per shard.
+
+    Items of a part are ranked by the hash of (seed, id), or of the id of the real image an item is
+    made from, so that a pair is drawn together. Shard ``k`` of a part holds ranks
+    ``[k * shard_items, (k + 1) * shard_items)``: a larger quota only adds to the end.
+
+    Args:
+        parts: ``{key, name, drawn}`` of each part: the generator's key and name, items to draw.
+        drawn: Table of what was drawn: ``DRAWN``.
+        picks: Pick lists, ``<folder>/<part>-<number>.parquet``, rows of ``PICK`` in rank order; a
+            list may be empty if the origin holds fewer items than asked for.
+
+    Raises:
+        TouchstoneError: The origin holds no item at all of a part.
+    """
+    table = pq.read_table(index)
+    paths = {Path(path).stem: path for path in picks}
+    everything = []
+    progress.start(sum(part["drawn"] for part in parts))
+    for part in parts:
+        rows = table.filter(pa.compute.equal(table["generator"], part["name"]))
+        if not len(rows):
+            raise TouchstoneError(
+                f"the origin holds no image of {part['name'] or 'label real'!r}",
+                where=index,
+                mend="take it out of the dataset file, or correct the card",
+            )
+        ids = rows["id"].to_pylist()
+        made_from = [pair[0] if pair else own for own, pair in zip(ids, rows["paired_real_images"].to_pylist(), strict=True)]
+        order = np.lexsort((rank_keys(seed, ids), rank_keys(seed, made_from)))[: part["drawn"]]
+        rows = rows.take(pa.array(order))
+        rank = np.arange(len(rows))
+        if len(rows) < part["drawn"]:
+            progress.say(f"{len(rows):>7,} items of {part['key']} are all there are; {part['drawn']:,} were to be drawn")
+        everything.append(
+            pa.table(
+                [
+                    rows["id"],
+                    pa.repeat(part["key"], len(rows)),
+                    pa.array(rank),
+                    pa.array([f"{part['key']}-{number:05d}" for number in rank // shard_items], pa.string()),
+                    pa.array((rank % shard_items).astype(np.int32)),
+                ],
+                schema=DRAWN,
+            )
+        )
+        picked = rows.append_column(PICK.field("rank"), pa.array(rank)).cast(PICK)
+        for name in [name for name in paths if name.rsplit("-", 1)[0] == part["key"]]:
+            start = int(name.rsplit("-", 1)[1]) * shard_items
+            with replacing(paths[name]) as temporary:
+                pq.write_table(picked.slice(start, shard_items), temporary, compression="zstd")
+        progress.advance(len(rows))
+    with replacing(drawn) as temporary:
+        pq.write_table(pa.concat_tables(everything), temporary, compression="zstd")
+    progress.finish()

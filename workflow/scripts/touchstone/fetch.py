@@ -1,0 +1,202 @@
+"""The fetch step: files and models from where they are published into resources/, checked.
+
+What is there is described by a *receipt*, a small JSON file that later rules depend on instead of
+the files themselves: touching an archive reruns nothing, a changed one changes its receipt.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from touchstone.errors import TouchstoneError
+from touchstone.files import CHUNK, replacing, sha256_of, write_json
+from touchstone.progress import Progress
+
+TIMEOUT = 60  # seconds without a byte until a download is given up
+
+
+def fetch_origin(
+    *, origin: str, card: str, files: list[dict], access: str, instructions: str, folder: str, receipt: str, progress: Progress
+) -> None:
+    """Bring every file of an origin into ``folder``, or check those a person put there.
+
+    Args:
+        card: Path of the card, for messages.
+        files: The card's ``files``.
+        folder: The origin's folder. Files that are there are only read.
+        receipt: JSON to write: ``{"files": [{name, path, size, sha256}, ...]}``.
+
+    Raises:
+        TouchstoneError: Files are missing that a person must get (all of them are named), a
+            download failed, or a file is not the one the card describes.
+    """
+    missing = [file["path"] for file in files if "source" not in file and not Path(folder, file["path"]).exists()]
+    if missing:
+        raise TouchstoneError(
+            f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",
+            where=f"{folder} (access: {access})",
+            mend=f"{instructions or 'put them there'}; or name another folder under `paths` in config/config.yaml",
+        )
+    entries = []
+    for file in files:
+        path = Path(folder, file["path"])
+        if "source" in file and not path.exists():
+            _fetch(file, path, progress)
+        entries.append(_check(file, path, card, progress))
+    write_json(receipt, {"origin": origin, "files": entries})
+    progress.finish(f"{len(entries)} file(s) in {folder}")
+
+
+def fetch_model(*, name: str, source: str, revision: str | None, folder: str, receipt: str, progress: Progress) -> None:
+    """Stage a diffusers model below ``folder`` and describe its files.
+
+    Args:
+        source: ``hub:owner/name``, ``demo:name`` or ``path:folder``.
+        revision: Commit of the hub repository.
+        receipt: JSON to write: ``{"model", "path", "source", "revision", "sha256", "files"}``;
+            ``sha256`` is over the sorted lines ``<sha256>  <path>`` of all files.
+
+    Raises:
+        TouchstoneError: The model cannot be had.
+    """
+    scheme, _, rest = source.partition(":")
+    path = Path(rest) if scheme == "path" else Path(folder)
+    if scheme == "demo" and not path.exists():
+        from touchstone.demo.models import build
+
+        progress.say(f"building {rest} with random weights")
+        _whole_folder(path, lambda temporary: build(rest, temporary))
+    elif scheme == "hub" and not path.exists():
+        _whole_folder(path, lambda temporary: _snapshot(rest, revision, temporary, progress))
+    if not (path / "model_index.json").exists():
+        raise TouchstoneError(
+            f"model {name!r} is not a diffusers model folder: it has no model_index.json",
+            where=path,
+            mend="correct `source` in models.yaml, or delete the folder to fetch it again",
+        )
+    _refuse_pickles(name, path)
+    files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+    progress.start(sum(file.stat().st_size for file in files.values()), "bytes")
+    hashes = {relative: sha256_of(file, progress.advance) for relative, file in files.items()}
+    digest = hashlib.sha256("".join(f"{value}  {key}\n" for key, value in hashes.items()).encode()).hexdigest()
+    write_json(
+        receipt,
+        {"model": name, "path": str(path), "source": source, "revision": revision or "", "sha256": digest, "files": hashes},
+    )
+    progress.finish(str(path))
+
+
+def download(url: str, path: Path, progress: Progress) -> None:
+    """Fetch one file over http or https, going on where an earlier try stopped.
+
+    Bytes go to ``<path>.part``, which survives a kill; it is renamed when complete.
+
+    Raises:
+        TouchstoneError: The server refused, or the connection broke; what came so far is kept.
+    """
+    part = path.with_name(path.name + ".part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"User-Agent": "touchstone/0.1"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
+            have = have if answer.status == 206 else 0
+            total = have + int(answer.headers.get("Content-Length") or 0)
+            progress.start(total, "bytes", done=have)
+            with open(part, "ab" if have else "wb") as file:
+                while chunk := answer.read(CHUNK):
+                    file.write(chunk)
+                    progress.advance(len(chunk))
+                os.fsync(file.fileno())
+        if total > have and part.stat().st_size != total:
+            raise TouchstoneError(
+                f"the download ended after {part.stat().st_size:,} of {total:,} bytes",
+                where=url,
+                mend="run again; it goes on from there",
+            )
+    except urllib.error.HTTPError as error:
+        if error.code == 416:  # nothing left to ask for: the part is complete, or not of this file
+            part.unlink()
+            mend = "run again; what an earlier run had fetched was not a beginning of this file and is gone"
+        else:
+            mend = "check `source` in the card"
+        raise TouchstoneError(f"the server answered {error.code} {error.reason}", where=url, mend=mend) from None
+    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+        raise TouchstoneError(
+            f"the download broke off: {error}",
+            where=url,
+            mend="run again where the internet can be reached; it goes on from there",
+        ) from None
+    os.replace(part, path)
+
+
+def _fetch(file: dict, path: Path, progress: Progress) -> None:
+    scheme, _, rest = file["source"].partition(":")
+    if scheme == "demo":
+        from touchstone.demo.photos import build
+
+        progress.say(f"building {rest}")
+        with replacing(path) as temporary:
+            build(rest, temporary)
+    else:
+        download(file["source"], path, progress)
+
+
+def _check(file: dict, path: Path, card: str, progress: Progress) -> dict:
+    """The receipt's entry of one file, which must be what the card says."""
+    if path.is_dir():
+        sizes = [below.stat().st_size for below in path.rglob("*") if below.is_file()]
+        return {"name": file["path"], "path": str(path), "size": sum(sizes), "items": len(sizes)}
+    size = path.stat().st_size
+    progress.start(size, "bytes")
+    mend = f"delete {path} to have it fetched again" if "source" in file else "get the file again"
+    if "size" in file and size != file["size"]:
+        raise TouchstoneError(f"the file has {size:,} bytes, its card says {file['size']:,}", where=f"{card}: {path}", mend=mend)
+    digest = sha256_of(path, progress.advance)
+    if "sha256" in file and digest != file["sha256"]:
+        raise TouchstoneError(
+            f"wrong checksum: the file's sha256 is {digest}, its card says {file['sha256']}", where=f"{card}: {path}", mend=mend
+        )
+    return {"name": file["path"], "path": str(path), "size": size, "sha256": digest}
+
+
+def _whole_folder(path: Path, fill: object) -> None:
+    """Fill a folder beside ``path`` and rename it into place."""
+    temporary = path.with_name(path.name + ".partial")
+    fill(temporary)
+    os.replace(temporary, path)
+
+
+def _snapshot(repository: str, revision: str, folder: Path, progress: Progress) -> None:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+
+    progress.say(f"fetching {repository} at {revision[:12]}")
+    try:  # resumes by itself; pickles are never fetched
+        snapshot_download(
+            repository, revision=revision, local_dir=folder, ignore_patterns=["*.bin", "*.ckpt", "*.pt", "*.msgpack", "*.onnx*"]
+        )
+    except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
+        raise TouchstoneError(
+            f"the hub did not give the model: {str(error).splitlines()[0]}",
+            where=f"hub:{repository} at {revision}",
+            mend="run this rule where the internet can be reached; gated models need HF_TOKEN in the environment",
+        ) from None
+    shutil.rmtree(folder / ".cache", ignore_errors=True)
+
+
+def _refuse_pickles(name: str, path: Path) -> None:
+    for file in path.rglob("*"):
+        if file.suffix in (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"):
+            raise TouchstoneError(
+                f"model {name!r} holds pickled weights, which can run code when loaded",
+                where=file,
+                mend="use a revision with safetensors files only, or remove the file",
+            )

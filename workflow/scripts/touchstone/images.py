@@ -1,0 +1,160 @@
+"""What can be measured on an image's encoded bytes, once, when it is taken.
+
+The bytes are untrusted: the format is sniffed from an allow-list, the size in pixels is known
+before anything is decoded, and whatever the decoder throws becomes a reason.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+import warnings
+from functools import cache
+
+import numpy as np
+from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+MAX_PIXELS = 100_000_000  # 10,000 x 10,000
+MAX_BYTES = 100_000_000
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+
+ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+class BadImage(Exception):
+    """Bytes that are not an acceptable image; ``reason`` is a key of record.REASONS."""
+
+    def __init__(self, reason: str, detail: str = ""):
+        self.reason, self.detail = reason, detail
+        super().__init__(f"{reason}: {detail}")
+
+
+def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> dict:
+    """The facts of one encoded image; keys are those of ``record.FACTS``.
+
+    ``width`` and ``height`` are pixels as stored (EXIF rotation is not applied), ``pixel_sha256``
+    is over mode, size and decoded pixels of the first frame, so two encodings of the same pixels
+    share it, and ``luma_std`` is in grey levels.
+
+    Raises:
+        BadImage: ``unreadable``, ``truncated``, ``too_many_pixels`` or ``too_many_bytes``.
+    """
+    if len(data) > max_bytes:
+        raise BadImage("too_many_bytes", f"{len(data):,} bytes")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own bomb warning; max_pixels is checked below
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Image.DecompressionBombError as error:
+            raise BadImage("too_many_pixels", str(error)) from None
+        except UnidentifiedImageError:
+            raise BadImage("unreadable", f"starts with {data[:16]!r}" if data else "empty") from None
+        except Exception as error:  # a hostile header can raise nearly anything
+            raise BadImage("unreadable", _short(error)) from None
+        if image.width * image.height > max_pixels:
+            raise BadImage("too_many_pixels", f"{image.width} x {image.height}")
+        facts = _header_facts(image, data)
+        try:
+            image.load()
+        except Exception as error:
+            reason = "truncated" if _is_truncation(error) else "unreadable"
+            raise BadImage(reason, _short(error)) from None
+        return facts | _pixel_facts(image)
+
+
+def perceptual_hash(image: Image.Image) -> int:
+    """64-bit perceptual hash: signs of the 8 x 8 lowest DCT coefficients of a 32 x 32 grey copy
+    against their median, row by row, the highest bit first (the scheme of imagehash's phash)."""
+    grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
+    dct = _dct_matrix()
+    low = (dct @ grey @ dct.T)[:8, :8]
+    bits = (low > np.median(low)).ravel()
+    return int.from_bytes(np.packbits(bits).tobytes(), "big")
+
+
+def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
+    """Quality (1-100) of the IJG encoder whose luminance table is nearest to the image's.
+
+    Exact for files saved by libjpeg with its standard tables; source: jpeg_set_quality in
+    libjpeg's jcparam.c and table K.1 of ITU-T T.81.
+    """
+    if not tables:
+        return None
+    distances = np.abs(_ijg_tables() - np.array(tables[0], dtype=np.int64)).sum(axis=1)
+    return int(np.argmin(distances)) + 1
+
+
+def _header_facts(image: Image.Image, data: bytes) -> dict:
+    jpeg = image.format in ("JPEG", "MPO")
+    return {
+        "format": "JPEG" if jpeg else image.format,
+        "width": image.width,
+        "height": image.height,
+        "mode": image.mode,
+        "bit_depth": _bit_depth(image, data),
+        "frames": int(getattr(image, "n_frames", 1)),
+        "jpeg_quality": jpeg_quality(image.quantization) if jpeg else None,
+        "chroma_subsampling": _subsampling(image) if jpeg else None,
+        "progressive": bool(image.info.get("progressive") or image.info.get("progression") or image.info.get("interlace")),
+        "has_exif": "exif" in image.info or (image.format == "TIFF" and 34665 in image.tag_v2),
+        "has_icc": bool(image.info.get("icc_profile")),
+        "n_bytes": len(data),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def _pixel_facts(image: Image.Image) -> dict:
+    digest = hashlib.sha256(f"{image.mode} {image.width} {image.height}\n".encode())
+    digest.update(image.tobytes())
+    if image.mode == "P" and (palette := image.getpalette()):
+        digest.update(bytes(palette))
+    visible = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    grey = visible.convert("L")
+    return {
+        "pixel_sha256": digest.hexdigest(),
+        "phash": f"{perceptual_hash(grey):016x}",
+        "luma_std": float(np.asarray(grey, dtype=np.float32).std()),
+    }
+
+
+def _bit_depth(image: Image.Image, data: bytes) -> int:
+    if image.format == "PNG":  # IHDR holds it; Pillow's mode hides 16-bit RGB
+        return data[24]
+    if image.format == "TIFF":
+        return int(np.max(image.tag_v2.get(258, 8)))
+    return {"1": 1, "I;16": 16, "I": 32, "F": 32}.get(image.mode, 8)
+
+
+def _subsampling(image: Image.Image) -> str:
+    return {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}.get(JpegImagePlugin.get_sampling(image), "other")
+
+
+def _is_truncation(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, EOFError | struct.error) or "truncat" in text or "end of" in text or "incomplete" in text
+
+
+def _short(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:200]
+
+
+@cache
+def _dct_matrix() -> np.ndarray:
+    n = np.arange(32)
+    return np.cos(np.pi * (2 * n[None, :] + 1) * n[:, None] / 64)
+
+
+@cache
+def _ijg_tables() -> np.ndarray:
+    """(100, 64) luminance tables for qualities 1 to 100, in the order Pillow gives them."""
+    standard = np.array(
+        [16, 11, 10, 16, 24, 40, 51, 61, 12, 12, 14, 19, 26, 58, 60, 55,
+         14, 13, 16, 24, 40, 57, 69, 56, 14, 17, 22, 29, 51, 87, 80, 62,
+         18, 22, 37, 56, 68, 109, 103, 77, 24, 35, 55, 64, 81, 104, 113, 92,
+         49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99]
+    )  # fmt: skip
+    quality = np.arange(1, 101)
+    scale = np.where(quality < 50, 5000 // quality, 200 - 2 * quality)
+    return np.clip((standard[None, :] * scale[:, None] + 50) // 100, 1, 255)

@@ -1,0 +1,130 @@
+"""The list step: every item of an origin as a row, before any pixel is read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from touchstone import containers, tables
+from touchstone.errors import TouchstoneError
+from touchstone.files import read_json, replacing
+from touchstone.progress import Progress
+from touchstone.readers import Listing, Skip, reader
+from touchstone.record import ITEM, date_of, empty_item, table_of
+
+CHUNK = 50_000  # rows turned into Arrow at a time
+
+
+def list_origin(
+    *,
+    origin: str,
+    receipt: str | None,
+    recipe: dict,
+    generators: dict,
+    generate: bool,
+    licence: str,
+    index: str,
+    pairs: str | None = None,
+    progress: Progress,
+) -> None:
+    """Write ``index``, one row of ``record.ITEM`` per item of the origin, in the reader's order.
+
+    Args:
+        origin: Name of the origin; ids are ``<origin>/<what the reader says>``.
+        receipt: What ``fetch_origin`` wrote about the origin's files.
+        recipe: The card's recipe.
+        generators: ``{key: {name, released}}``; a reader speaks of keys, the record of names.
+        generate: Whether every item will be generated, by the one generator there is.
+        licence: Licence of items that do not bring their own.
+        pairs: Index of the origin whose images are varied.
+
+    Raises:
+        TouchstoneError: No items, two items with one id, or an unknown generator.
+    """
+    files = read_json(receipt)["files"] if receipt else []
+    listing = Listing(
+        members=_members(files),
+        table=lambda name, columns: tables.rows(path_of(files, name), columns),
+        pairs=_index_rows(pairs) if pairs else (),
+    )
+    skipped: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    ids: set[str] = set()
+    progress.start(0)
+    with replacing(index) as temporary, pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
+        rows: list[dict] = []
+        for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
+            if isinstance(item, Skip):
+                skipped[item.why] += 1
+                first.setdefault(item.why, item.name)
+                continue
+            row = complete(item, origin, generators, generate, licence)
+            if row["id"] in ids:
+                raise TouchstoneError(
+                    f"two items have the id {row['id']!r}", where=f"origin {origin}", mend="correct the card's reader"
+                )
+            ids.add(row["id"])
+            rows.append(row)
+            if len(rows) == CHUNK:
+                writer.write_table(table_of(rows, ITEM))
+                rows.clear()
+            progress.advance()
+        if not ids:
+            raise TouchstoneError(
+                "the origin has no items"
+                + "".join(f"; {count:,} skipped: {why} (first: {first[why]})" for why, count in skipped.items()),
+                where=f"origin {origin}",
+                mend="check the files named in its card, and the reader's options",
+            )
+        writer.write_table(table_of(rows, ITEM))
+    for why, count in skipped.items():
+        progress.say(f"{count:>7,} skipped: {why} (first: {first[why]})")
+    progress.finish(f"{len(ids):,} items")
+
+
+def complete(item: dict, origin: str, generators: dict, generate: bool, licence: str) -> dict:
+    """A reader's fields as a full row of ``record.ITEM``.
+
+    Raises:
+        TouchstoneError: The reader named a generator that the card does not list.
+    """
+    row = empty_item() | {"origin": origin, "origin_dataset": origin, "licence": licence} | item
+    row["id"] = f"{origin}/{item['id']}"
+    key = next(iter(generators)) if generate else item.get("generator", "")
+    if key:
+        if key not in generators:
+            raise TouchstoneError(
+                f"an item is of generator {key!r}, which the card does not list",
+                where=f"origin {origin}, item {row['id']}",
+                mend=f"the card lists {', '.join(generators) or 'none'}",
+            )
+        row |= {"label": 1, "generator": generators[key]["name"], "released": date_of(generators[key]["released"])}
+    return row
+
+
+def path_of(files: list[dict], name: str) -> Path:
+    """Where the file called ``name`` in the card lies, by the receipt."""
+    for file in files:
+        if file["name"] == name:
+            return Path(file["path"])
+    raise TouchstoneError(
+        f"the card has no file {name!r}", where="recipe.reader", mend=f"its files: {', '.join(f['name'] for f in files)}"
+    )
+
+
+def _members(files: Iterable[dict]) -> Iterator[tuple[str, str]]:
+    for file in files:
+        if containers.is_container(file["name"]):
+            container = containers.open_container(file["path"])
+            for member in container.members():
+                yield file["name"], member
+            container.close()
+
+
+def _index_rows(path: str) -> Iterator[dict]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=CHUNK):
+            yield from batch.to_pylist()

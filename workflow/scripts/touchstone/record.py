@@ -1,0 +1,184 @@
+"""The one row type: its columns, the facts of an image, and the reasons to reject it.
+
+An item goes through four tables, and each only adds columns to the one before:
+
+* ``ITEM`` - a row of ``index.parquet``: what is known before any pixel is read;
+* ``TAKEN`` - a row of a take shard: the item, its bytes, its facts, where it came from;
+* ``SCREENED`` - a row of ``screen.parquet``: what splitting needs, without the bytes;
+* ``PACKED`` - a row of the finished dataset.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Iterable
+
+import pyarrow as pa
+
+STRINGS = pa.list_(pa.string())
+
+# Known before any pixel is read.
+ITEM = pa.schema(
+    [
+        ("id", pa.string()),
+        ("origin", pa.string()),
+        ("origin_dataset", pa.string()),  # origin plus upstream split, as AI-GenBench names it
+        ("label", pa.int64()),  # 0 real, 1 fake
+        ("generator", pa.string()),  # canonical name, empty for real
+        ("released", pa.date32()),  # of the generator
+        ("content", pa.string()),
+        ("conditioning", pa.string()),
+        ("description", pa.string()),
+        ("positive_prompt", pa.string()),
+        ("negative_prompt", pa.string()),
+        ("class_label", pa.string()),
+        ("paired_real_images", STRINGS),
+        ("groups", STRINGS),
+        ("licence", pa.string()),
+        ("source_url", pa.string()),
+        ("source_file", pa.string()),  # locator: file of the origin, below its folder ...
+        ("source_member", pa.string()),  # ... and member inside it
+    ]
+)
+
+# Measured on the encoded bytes; see images.measure.
+FACTS = pa.schema(
+    [
+        ("format", pa.string()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("mode", pa.string()),
+        ("bit_depth", pa.int32()),
+        ("frames", pa.int32()),
+        ("jpeg_quality", pa.int32()),
+        ("chroma_subsampling", pa.string()),
+        ("progressive", pa.bool_()),
+        ("has_exif", pa.bool_()),
+        ("has_icc", pa.bool_()),
+        ("n_bytes", pa.int64()),
+        ("sha256", pa.string()),
+        ("pixel_sha256", pa.string()),
+        ("phash", pa.string()),  # 64 bits as 16 hexadecimal digits
+        ("luma_std", pa.float32()),  # of the grey values, 0 to 127.5; 0 is a blank image
+    ]
+)
+
+# How an image was generated; null for others.
+GENERATION = pa.struct(
+    [
+        ("model", pa.string()),
+        ("model_revision", pa.string()),
+        ("model_sha256", pa.string()),
+        ("pipeline", pa.string()),
+        ("scheduler", pa.string()),
+        ("steps", pa.int32()),
+        ("guidance", pa.float32()),
+        ("seed", pa.int64()),
+        ("attempt", pa.int32()),
+        ("dtype", pa.string()),
+        ("device", pa.string()),
+        ("batch", pa.int32()),
+        ("versions", pa.string()),  # "diffusers 0.42.1, torch 2.13.0, ..."
+        ("watermark", pa.string()),
+        ("safety", pa.string()),
+    ]
+)
+
+# How an image was scraped; null for others.
+SCRAPE = pa.struct(
+    [
+        ("engine", pa.string()),
+        ("status", pa.string()),
+        ("http_status", pa.int32()),
+        ("message", pa.string()),
+        ("fetched_at", pa.string()),  # ISO 8601, UTC
+    ]
+)
+
+# The image as `datasets` stores its Image feature: the origin's bytes, and a file name.
+IMAGE = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+
+STATE = pa.schema([("state", pa.string()), ("reason", pa.string()), ("detail", pa.string())])
+
+TAKEN = pa.schema([("image", IMAGE), *ITEM, *FACTS, ("generation", GENERATION), ("scrape", SCRAPE), *STATE])
+
+# Columns of TAKEN that tables are made of; all but the bytes and the texts.
+SCREENED = pa.schema(
+    [
+        *[ITEM.field(name) for name in ("id", "origin", "label", "generator", "released", "groups", "paired_real_images")],
+        ("part", pa.string()),  # generator's key, or "real"
+        ("shard", pa.string()),  # take shard ...
+        ("row", pa.int32()),  # ... and row in it
+        ("rank", pa.int64()),  # place in the draw of its part
+        *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "sha256", "pixel_sha256")],
+        *STATE,
+    ]
+)
+
+PACKED = pa.schema([field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")])
+
+TAKEN_OK, KEPT, REJECTED = "taken", "kept", "rejected"
+
+# Every reason an item can be rejected for: (who is to blame, what it means). `fault` counts
+# towards the gate on rejected items; `choice` is a rule of the dataset doing its work.
+REASONS: dict[str, tuple[str, str]] = {
+    "missing_member": ("fault", "the archive or folder has no such member"),
+    "corrupt_member": ("fault", "the archive's own checksum does not fit the member"),
+    "unreadable": ("fault", "the bytes are not an image of an allowed format"),
+    "truncated": ("fault", "the image ends before its last pixel"),
+    "too_many_pixels": ("fault", "more pixels than the limit, not decoded"),
+    "too_many_bytes": ("fault", "more bytes than the limit, not decoded"),
+    "http_error": ("fault", "the server answered with an error status"),
+    "not_reached": ("fault", "no answer: name, connection, time-out or redirect loop"),
+    "opted_out": ("fault", "the server asks not to use the image (X-Robots-Tag)"),
+    "refused_address": ("fault", "not an http or https address"),
+    "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
+    "too_small": ("choice", "a side is shorter than the dataset's min_side"),
+    "exact_duplicate": ("choice", "the same pixels are kept under another id"),
+    "spare": ("choice", "drawn in reserve and not needed"),
+}
+
+
+def empty_item() -> dict:
+    """A row of ``ITEM`` with every text empty, every list empty, no date, label real."""
+    row: dict = {}
+    for field in ITEM:
+        row[field.name] = [] if pa.types.is_list(field.type) else "" if pa.types.is_string(field.type) else None
+    row["label"] = 0
+    return row
+
+
+def table_of(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
+    """Rows as an Arrow table; keys a row lacks are null, unknown keys are a KeyError."""
+    rows = list(rows)
+    names = set(schema.names)
+    for row in rows:
+        if unknown := row.keys() - names:
+            raise KeyError(f"no such column: {sorted(unknown)}")
+    return pa.table({field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema=schema)
+
+
+def date_of(text: str) -> datetime.date:
+    """``2022-08-22`` as a date."""
+    return datetime.date.fromisoformat(text)
+
+
+def hub_schema(schema: pa.Schema = PACKED) -> pa.Schema:
+    """``schema`` with the metadata by which `datasets` knows the Image and ClassLabel columns.
+
+    Source: the `huggingface` key that datasets writes into its own Parquet files.
+    """
+    features = {field.name: _feature(field.type) for field in schema}
+    features["image"] = {"_type": "Image"}
+    features["label"] = {"names": ["real", "fake"], "_type": "ClassLabel"}
+    return schema.with_metadata({"huggingface": json.dumps({"info": {"features": features}})})
+
+
+def _feature(kind: pa.DataType) -> dict:
+    if pa.types.is_struct(kind):
+        return {field.name: _feature(field.type) for field in kind}
+    if pa.types.is_list(kind):
+        return {"feature": _feature(kind.value_type), "_type": "List"}
+    names = {pa.float32(): "float32", pa.bool_(): "bool", pa.date32(): "date32", pa.string(): "string"}
+    return {"dtype": names.get(kind, str(kind)), "_type": "Value"}

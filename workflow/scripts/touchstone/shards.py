@@ -1,0 +1,134 @@
+"""Shards: Parquet files of images and their records, written in bounded memory."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from touchstone.errors import TouchstoneError
+from touchstone.files import replacing
+from touchstone.images import BadImage, measure
+from touchstone.record import REJECTED, TAKEN, TAKEN_OK, table_of
+
+ROW_GROUP_BYTES = 4_000_000  # of image bytes: few enough that one image can be read at random
+ROW_GROUP_ROWS = 100
+
+
+def taken(pick: dict, data: bytes | None, **extra: object) -> dict:
+    """A row of ``record.TAKEN``: the picked item with its bytes and their facts.
+
+    Without acceptable bytes the row is ``rejected`` with the reason, and holds none. ``extra`` adds
+    or overrides columns; a ``reason`` among them rejects the item without looking at ``data``.
+    """
+    row = {name: pick[name] for name in TAKEN.names if name in pick} | extra
+    try:
+        if row.get("reason"):
+            raise BadImage(row["reason"], row.get("detail") or "")
+        row |= measure(data)
+    except BadImage as error:
+        return row | {"image": None, "state": REJECTED, "reason": error.reason, "detail": error.detail}
+    name = row["id"].replace("/", "__") + "." + row["format"].lower().replace("jpeg", "jpg")
+    return row | {"image": {"bytes": data, "path": name}, "state": TAKEN_OK, "reason": "", "detail": ""}
+
+
+class ShardWriter:
+    """Appends rows or tables to one Parquet file in row groups of bounded size.
+
+    Image bytes are stored uncompressed (they are compressed already); the same rows give the same
+    file, byte for byte.
+    """
+
+    def __init__(self, sink: Path | io.BytesIO, schema: pa.Schema):
+        plain = ["image.bytes"]
+        self.schema = schema
+        self.writer = pq.ParquetWriter(
+            sink,
+            schema,
+            compression={path: "none" if path in plain else "zstd" for path in _leaves(schema)},
+            use_dictionary=[path for path in _leaves(schema) if path not in (*plain, "id", "sha256", "pixel_sha256")],
+            write_statistics=[path for path in _leaves(schema) if path not in plain],
+        )
+        self._tables: list[pa.Table] = []
+        self._rows = self._bytes = 0
+
+    def append(self, table: pa.Table) -> None:
+        """Add rows; they are written once a row group is full."""
+        for row in range(len(table)):
+            self._tables.append(table.slice(row, 1))
+            self._rows += 1
+            self._bytes += image_bytes(table, row)
+            if self._rows >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
+                self._flush()
+
+    def close(self) -> None:
+        self._flush()
+        self.writer.close()
+
+    def _flush(self) -> None:
+        if self._tables:
+            table = pa.concat_tables(self._tables).combine_chunks()
+            self.writer.write_table(table, row_group_size=len(table))
+        self._tables, self._rows, self._bytes = [], 0, 0
+
+
+@contextmanager
+def shard_writer(path: str | os.PathLike, schema: pa.Schema = TAKEN) -> Iterator[ShardWriter]:
+    """A writer whose file appears at ``path`` when the body ends well, whole or not at all."""
+    with replacing(path) as temporary:
+        writer = ShardWriter(temporary, schema)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+def append_rows(writer: ShardWriter, rows: list[dict]) -> None:
+    """Append rows of ``record.TAKEN`` given as dictionaries."""
+    if rows:
+        writer.append(table_of(rows, writer.schema))
+
+
+def read_picks(path: str | os.PathLike) -> list[dict]:
+    """The items a shard is to take, in order."""
+    return pq.read_table(path).to_pylist()
+
+
+def open_shard(path: str | os.PathLike) -> pq.ParquetFile:
+    """Open a shard for reading.
+
+    Raises:
+        TouchstoneError: It is missing or damaged.
+    """
+    try:
+        return pq.ParquetFile(path)
+    except FileNotFoundError:
+        raise TouchstoneError("a shard is missing", where=path, mend=f"make it: snakemake {path}") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise TouchstoneError(
+            f"a shard is damaged: {error}", where=path, mend=f"delete it and run again; snakemake remakes it: rm {path}"
+        ) from None
+
+
+def image_bytes(table: pa.Table, row: int) -> int:
+    """Size of the encoded image in one row, in bytes; 0 where there is none."""
+    value = table["image"][row]
+    return len(value["bytes"].as_buffer()) if value.is_valid else 0
+
+
+def _leaves(schema: pa.Schema) -> list[str]:
+    def walk(name: str, kind: pa.DataType) -> Iterator[str]:
+        if pa.types.is_struct(kind):
+            for field in kind:
+                yield from walk(f"{name}.{field.name}", field.type)
+        elif pa.types.is_list(kind):
+            yield f"{name}.list.element"
+        else:
+            yield name
+
+    return [path for field in schema for path in walk(field.name, field.type)]
