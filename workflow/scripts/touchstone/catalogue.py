@@ -14,6 +14,7 @@ from pathlib import Path
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
 
+GPUS_PER_NODE = 4
 REAL = "real"  # stands where a generator's name would, for real images
 RESERVED = {"all", "plan", "data", "picks", "exports"}  # targets and folders beside the origins
 
@@ -24,9 +25,19 @@ class Part:
 
     origin: str
     generator: str  # key in generators.yaml, or REAL
-    quota: int  # images wanted, all splits together
-    drawn: int  # items drawn: quota x margin, rounded up
+    targets: dict[str, int]  # images wanted in each split
+    margin: float
     matched: bool = False  # reals that are as many as the fakes
+
+    @property
+    def quota(self) -> int:
+        """Images wanted, all splits together."""
+        return sum(self.targets.values())
+
+    @property
+    def drawn(self) -> int:
+        """Items drawn: quota x margin, rounded up."""
+        return math.ceil(self.quota * self.margin - 1e-9)
 
     @property
     def key(self) -> str:
@@ -50,6 +61,13 @@ def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
 def numbered(total: int, per_shard: int, prefix: str) -> list[str]:
     """Names of the shards that hold ``total`` items: ``prefix-00000`` and so on."""
     return [f"{prefix}-{number:05d}" for number in range(math.ceil(total / per_shard))]
+
+
+def shards_named_in(picks: str | Path) -> list[str]:
+    """Take shards (``<origin>/<shard>``) that the pick list of a packed shard names, in order."""
+    with open(picks, encoding="utf-8") as file:
+        next(file)  # the header
+        return list(dict.fromkeys(line.split(",", 1)[0] for line in file))
 
 
 class Catalogue:
@@ -175,31 +193,36 @@ class Catalogue:
     @cached_property
     def parts(self) -> list[Part]:
         """What is wanted of each generator of each origin, in a fixed order."""
+        splits = self.dataset["splits"]
         parts = []
         for origin, entry in self.dataset.get("fakes", {}).items():
-            quotas = entry["quota"]
-            if isinstance(quotas, int):
-                names = self.card(origin).get("generators", [])
-                if not names:
-                    raise TouchstoneError(
-                        f"origin {origin!r} holds no generated images",
-                        where=f"{self.dataset_file}: fakes.{origin}",
-                        mend="name it under `reals`, or list its generators in its card",
-                    )
-                quotas = dict.fromkeys(names, quotas)
-            for generator, quota in quotas.items():
-                parts.append(self._part(origin, generator, quota, entry))
+            for generator, quota in self._quotas(origin, entry["quota"]).items():
+                parts.append(Part(origin, generator, apportion(quota, splits), self._margin(entry)))
         reals = self.dataset.get("reals", {})
         shares = {origin: entry["share"] for origin, entry in reals.items() if "share" in entry}
-        matched = apportion(sum(part.quota for part in parts), shares) if shares else {}
+        matched = {split: apportion(sum(part.targets[split] for part in parts), shares) if shares else {} for split in splits}
         for origin, entry in reals.items():
-            quota = entry.get("quota", matched.get(origin))
-            parts.append(self._part(origin, REAL, quota, entry, matched=origin in matched))
+            if origin in shares:
+                targets = {split: matched[split][origin] for split in splits}
+            else:
+                targets = apportion(entry["quota"], splits)
+            parts.append(Part(origin, REAL, targets, self._margin(entry), matched=origin in shares))
         return parts
 
-    def _part(self, origin: str, generator: str, quota: int, entry: dict, matched: bool = False) -> Part:
-        margin = entry.get("margin", self.dataset["margin"])
-        return Part(origin, generator, quota, math.ceil(quota * margin - 1e-9), matched)
+    def _margin(self, entry: dict) -> float:
+        return entry.get("margin", self.dataset["margin"])
+
+    def _quotas(self, origin: str, quota: int | dict[str, int]) -> dict[str, int]:
+        if isinstance(quota, dict):
+            return quota
+        names = self.card(origin).get("generators", [])
+        if not names:
+            raise TouchstoneError(
+                f"origin {origin!r} holds no generated images",
+                where=f"{self.dataset_file}: fakes.{origin}",
+                mend="name it under `reals`, or list its generators in its card",
+            )
+        return dict.fromkeys(names, quota)
 
     def parts_of(self, origin: str) -> list[Part]:
         return [part for part in self.parts if part.origin == origin]
@@ -211,31 +234,50 @@ class Catalogue:
             shard for part in self.parts_of(origin) for shard in numbered(part.drawn, self.dataset["shard_items"], part.generator)
         ]
 
-    def targets(self, part: Part) -> dict[str, int]:
-        """Images of ``part`` wanted in each split."""
-        return apportion(part.quota, self.dataset["splits"])
+    def minutes_per_shard(self, origin: str) -> int:
+        """Expected minutes of one shard of generated images on a node of four GPUs."""
+        seconds = self.card(origin).get("cost", {}).get("seconds", 10)
+        return math.ceil(self.dataset["shard_items"] * seconds / GPUS_PER_NODE / 60)
 
     def packed(self) -> list[tuple[str, str]]:
         """``(split, shard)`` of every shard of the finished dataset."""
         return [
             (split, shard)
             for part in self.parts
-            for split, target in self.targets(part).items()
+            for split, target in part.targets.items()
             for shard in numbered(target, self.dataset["pack_items"], part.key)
         ]
 
-    # -- files -----------------------------------------------------------------------------------
+    # -- what rules pass on ----------------------------------------------------------------------
 
-    def model(self, name: str) -> dict:
-        return self.models[name]
+    def draw_plan(self, origin: str) -> list[dict]:
+        """``{key, name, drawn}`` of each part of the origin: what ``draw_origin`` needs to know."""
+        return [
+            {"key": part.generator, "name": self.generators.get(part.generator, {}).get("name", ""), "drawn": part.drawn}
+            for part in self.parts_of(origin)
+        ]
+
+    def split_plan(self) -> list[dict]:
+        """Each part with its targets per split: what ``split`` needs to know."""
+        return [
+            {"origin": part.origin, "part": part.generator, "matched": part.matched, "targets": part.targets}
+            for part in self.parts
+        ]
+
+    def published_cards(self) -> dict:
+        """What the report and the dataset card tell of each origin."""
+        told = ("title", "homepage", "licence", "access", "citation", "kind")
+        return {origin: {key: self.card(origin).get(key, "") for key in told} for origin in self.origins}
 
     def generator_table(self, origin: str) -> dict:
         """``{key: {name, released}}`` of the origin's generators."""
         return {key: self.generators[key] for key in self.card(origin).get("generators", [])}
 
-    def folder(self, origin: str) -> str:
-        """Folder that the origin's files lie in."""
-        return self.config.get("paths", {}).get(origin, f"resources/archives/{origin}")
+    def lists_beside_card(self, origin: str) -> list[Path]:
+        """Files of the origin that come with its card."""
+        card = self.card(origin)
+        sources = [file.get("source", "") for file in card.get("files", [])]
+        return [Path(card["file"]).parent / source[5:] for source in sources if source.startswith("card:")]
 
     def source_of_pairs(self, origin: str) -> str | None:
         """The origin whose images this one varies, if it does."""

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -14,7 +15,25 @@ from jsonschema.exceptions import ValidationError, best_match
 from touchstone.errors import TouchstoneError
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+    """Safe YAML in which dates stay texts, and a key that is no text or occurs twice is a mistake."""
+
+    yaml_implicit_resolvers: ClassVar = {
+        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        seen = set()
+        for key, _ in node.value:
+            if key.tag.endswith((":int", ":float", ":bool", ":null")):
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value} needs quotes", problem_mark=key.start_mark)
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"the key {key.value!r} occurs twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 @cache
@@ -30,15 +49,17 @@ def read_yaml(path: str | Path) -> object:
         TouchstoneError: It is missing, not UTF-8 or not YAML; names file and line.
     """
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)
+        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is the safe one, in C where PyYAML has it
     except FileNotFoundError:
-        raise TouchstoneError("a file is missing", where=path) from None
+        raise TouchstoneError("a file is missing", where=path, mend="put it there, or correct the name") from None
     except UnicodeDecodeError as error:
-        raise TouchstoneError(f"the file is not UTF-8 text ({error.reason})", where=path) from None
+        raise TouchstoneError(f"the file is not UTF-8 text ({error.reason})", where=path, mend="save it as UTF-8") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"{path}, line {mark.line + 1}" if mark else path
-        raise TouchstoneError(f"the file is not YAML: {getattr(error, 'problem', error)}", where=line) from None
+        raise TouchstoneError(
+            f"the file is not YAML: {getattr(error, 'problem', error)}", where=line, mend="correct it near that line"
+        ) from None
 
 
 def load_checked(schema: str, path: str | Path, value: object = None) -> dict:

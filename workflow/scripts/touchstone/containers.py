@@ -1,7 +1,7 @@
 """Folders and archives that images are read out of, in place: nothing is unpacked to disk.
 
 A container lists its members without reading them and hands out one member's bytes. Member names
-are untrusted: one that could point outside the container is never listed.
+are untrusted: readers skip those that are not safe, and a folder does not open them.
 """
 
 from __future__ import annotations
@@ -17,8 +17,12 @@ from touchstone.images import MAX_BYTES, BadImage
 
 
 def is_safe(name: str) -> bool:
-    """Whether a member name stays inside its container."""
+    """Whether a member name stays inside its container, and can be written down as UTF-8."""
     path = PurePosixPath(name)
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # os.walk gives bytes of other encodings as lone surrogates
+        return False
     return bool(name) and "\\" not in name and "\0" not in name and not path.is_absolute() and ".." not in path.parts
 
 
@@ -34,7 +38,7 @@ class Folder:
             folders.sort()
             for name in sorted(files):
                 path = Path(folder, name)
-                if not path.is_symlink():
+                if path.is_file() and not path.is_symlink():
                     yield path.relative_to(self.path).as_posix()
 
     def read(self, member: str) -> bytes:
@@ -60,13 +64,13 @@ class Zip:
     def __init__(self, path: Path):
         try:
             self.archive = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
             raise TouchstoneError(f"the file is not a whole zip archive ({error})", where=path, mend="fetch it again") from None
 
     def members(self) -> Iterator[str]:
-        """Names of all members with a safe name, in the order of the central directory."""
+        """Names of all members but folders, in the order of the central directory."""
         for info in self.archive.infolist():
-            if not info.is_dir() and is_safe(info.filename):
+            if not info.is_dir():
                 yield info.filename
 
     def read(self, member: str) -> bytes:
@@ -81,8 +85,12 @@ class Zip:
             raise BadImage("missing_member", member) from None
         if info.file_size > MAX_BYTES:
             raise BadImage("too_many_bytes", f"{info.file_size:,} bytes")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            # zipfile inflates the others without a limit: kilobytes become gigabytes
+            raise BadImage("corrupt_member", f"compression method {info.compress_type} is not read, only store and deflate")
         try:
-            return self.archive.read(info)
+            with self.archive.open(info) as member:
+                return member.read(info.file_size + 1)  # with no number, a lying size would not stop it
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
             raise BadImage("corrupt_member", f"{type(error).__name__}: {error}"[:200]) from None
 

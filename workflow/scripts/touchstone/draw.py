@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from touchstone.catalogue import numbered
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
 from touchstone.progress import Progress
@@ -26,7 +27,7 @@ def rank_keys(seed: int, names: list[str]) -> np.ndarray:
 
 
 def draw_origin(
-    *, index: str, parts: list[dict], shard_items: int, seed: int, drawn: str, picks: list[str], progress: Progress
+    *, index: str, parts: list[dict], shard_items: int, seed: int, drawn: str, picks: str, progress: Progress
 ) -> None:
     """Draw the wanted items and write one pick list per shard.
 
@@ -37,14 +38,13 @@ def draw_origin(
     Args:
         parts: ``{key, name, drawn}`` of each part: the generator's key and name, items to draw.
         drawn: Table of what was drawn: ``DRAWN``.
-        picks: Pick lists, ``<folder>/<part>-<number>.parquet``, rows of ``PICK`` in rank order; a
-            list may be empty if the origin holds fewer items than asked for.
+        picks: Folder of the pick lists ``<part>-<number>.parquet``, rows of ``PICK`` in rank order; a
+            list is empty if the origin holds fewer items than were to be drawn.
 
     Raises:
         TouchstoneError: The origin holds no item at all of a part.
     """
     table = pq.read_table(index)
-    paths = {Path(path).stem: path for path in picks}
     everything = []
     progress.start(sum(part["drawn"] for part in parts))
     for part in parts:
@@ -75,10 +75,9 @@ def draw_origin(
             )
         )
         picked = rows.append_column(PICK.field("rank"), pa.array(rank)).cast(PICK)
-        for name in [name for name in paths if name.rsplit("-", 1)[0] == part["key"]]:
-            start = int(name.rsplit("-", 1)[1]) * shard_items
-            with replacing(paths[name]) as temporary:
-                pq.write_table(picked.slice(start, shard_items), temporary, compression="zstd")
+        for number, shard in enumerate(numbered(part["drawn"], shard_items, part["key"])):
+            with replacing(Path(picks, f"{shard}.parquet")) as temporary:
+                pq.write_table(picked.slice(number * shard_items, shard_items), temporary, compression="zstd")
         progress.advance(len(rows))
     with replacing(drawn) as temporary:
         pq.write_table(pa.concat_tables(everything), temporary, compression="zstd")

@@ -7,6 +7,7 @@ the files themselves: touching an archive reruns nothing, a changed one changes 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import shutil
 import urllib.error
@@ -21,35 +22,68 @@ TIMEOUT = 60  # seconds without a byte until a download is given up
 
 
 def fetch_origin(
-    *, origin: str, card: str, files: list[dict], access: str, instructions: str, folder: str, receipt: str, progress: Progress
+    *,
+    origin: str,
+    card: str,
+    files: list[dict],
+    access: str,
+    instructions: str,
+    placed: str | None,
+    folder: str,
+    receipt: str,
+    progress: Progress,
 ) -> None:
-    """Bring every file of an origin into ``folder``, or check those a person put there.
+    """Bring every file of an origin into ``folder``: fetched, built, or linked to where it lies.
 
     Args:
-        card: Path of the card, for messages.
+        card: Path of the card; ``card:`` sources are relative to it.
         files: The card's ``files``.
-        folder: The origin's folder. Files that are there are only read.
+        placed: Folder in which the user has the files; it is only ever read.
+        folder: Where later steps find the files, wherever they really lie, so that moving them
+            changes no receipt and reruns nothing.
         receipt: JSON to write: ``{"files": [{name, path, size, sha256}, ...]}``.
 
     Raises:
         TouchstoneError: Files are missing that a person must get (all of them are named), a
             download failed, or a file is not the one the card describes.
     """
-    missing = [file["path"] for file in files if "source" not in file and not Path(folder, file["path"]).exists()]
+    sources = {file["path"]: _lies_at(file, card, placed, folder) for file in files}
+    missing = [name for name, source in sources.items() if source is None]
     if missing:
         raise TouchstoneError(
             f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",
-            where=f"{folder} (access: {access})",
+            where=f"{placed or folder} (card {card}, access: {access})",
             mend=f"{instructions or 'put them there'}; or name another folder under `paths` in config/config.yaml",
         )
     entries = []
     for file in files:
-        path = Path(folder, file["path"])
-        if "source" in file and not path.exists():
-            _fetch(file, path, progress)
+        path, source = Path(folder, file["path"]), sources[file["path"]]
+        if isinstance(source, Path) and source != path:
+            _link(path, source)
+        elif isinstance(source, str) and not path.exists():
+            _fetch(source, path, progress)
         entries.append(_check(file, path, card, progress))
     write_json(receipt, {"origin": origin, "files": entries})
     progress.finish(f"{len(entries)} file(s) in {folder}")
+
+
+def _lies_at(file: dict, card: str, placed: str | None, folder: str) -> Path | str | None:
+    """Path of a file that is there, address of one that can be fetched, or None."""
+    source = file.get("source")
+    candidates = [Path(placed, file["path"])] if placed else []
+    if source and source.startswith("card:"):
+        candidates.append(Path(card).parent / source.removeprefix("card:"))
+        source = None
+    candidates.append(Path(folder, file["path"]))
+    return next((path for path in candidates if path.exists()), source)
+
+
+def _link(path: Path, target: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    link = path.with_name(f".{path.name}.link")
+    link.unlink(missing_ok=True)
+    link.symlink_to(target.resolve())
+    os.replace(link, path)
 
 
 def fetch_model(*, name: str, source: str, revision: str | None, folder: str, receipt: str, progress: Progress) -> None:
@@ -58,21 +92,26 @@ def fetch_model(*, name: str, source: str, revision: str | None, folder: str, re
     Args:
         source: ``hub:owner/name``, ``demo:name`` or ``path:folder``.
         revision: Commit of the hub repository.
-        receipt: JSON to write: ``{"model", "path", "source", "revision", "sha256", "files"}``;
-            ``sha256`` is over the sorted lines ``<sha256>  <path>`` of all files.
+        receipt: JSON to write: ``{"model", "path", "revision", "sha256", "files"}``; ``sha256`` is
+            over the sorted lines ``<sha256>  <path>`` of all files.
 
     Raises:
         TouchstoneError: The model cannot be had.
     """
     scheme, _, rest = source.partition(":")
-    path = Path(rest) if scheme == "path" else Path(folder)
-    if scheme == "demo" and not path.exists():
-        from touchstone.demo.models import build
+    path = Path(folder)
+    if scheme == "path":
+        _link(path, Path(rest))
+    elif not path.exists():
+        progress.say(f"building {rest} with random weights" if scheme == "demo" else f"fetching {rest} at {revision}")
+        partial = path.with_name(f"{path.name}.partial")
+        if scheme == "demo":
+            from touchstone.demo.models import build
 
-        progress.say(f"building {rest} with random weights")
-        _whole_folder(path, lambda temporary: build(rest, temporary))
-    elif scheme == "hub" and not path.exists():
-        _whole_folder(path, lambda temporary: _snapshot(rest, revision, temporary, progress))
+            build(rest, partial)
+        else:
+            _snapshot(rest, revision, partial)
+        os.replace(partial, path)
     if not (path / "model_index.json").exists():
         raise TouchstoneError(
             f"model {name!r} is not a diffusers model folder: it has no model_index.json",
@@ -86,7 +125,7 @@ def fetch_model(*, name: str, source: str, revision: str | None, folder: str, re
     digest = hashlib.sha256("".join(f"{value}  {key}\n" for key, value in hashes.items()).encode()).hexdigest()
     write_json(
         receipt,
-        {"model": name, "path": str(path), "source": source, "revision": revision or "", "sha256": digest, "files": hashes},
+        {"model": name, "path": str(path), "revision": revision or "", "sha256": digest, "files": hashes},
     )
     progress.finish(str(path))
 
@@ -122,13 +161,14 @@ def download(url: str, path: Path, progress: Progress) -> None:
                 mend="run again; it goes on from there",
             )
     except urllib.error.HTTPError as error:
-        if error.code == 416:  # nothing left to ask for: the part is complete, or not of this file
-            part.unlink()
-            mend = "run again; what an earlier run had fetched was not a beginning of this file and is gone"
-        else:
+        complete = error.code == 416 and error.headers.get("Content-Range") == f"bytes */{have}"
+        if not complete:  # else an earlier run was killed between the last byte and the renaming
             mend = "check `source` in the card"
-        raise TouchstoneError(f"the server answered {error.code} {error.reason}", where=url, mend=mend) from None
-    except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+            if error.code == 416:
+                part.unlink(missing_ok=True)
+                mend = "run again; what an earlier run had fetched was not a beginning of this file and is gone"
+            raise TouchstoneError(f"the server answered {error.code} {error.reason}", where=url, mend=mend) from None
+    except (urllib.error.URLError, TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise TouchstoneError(
             f"the download broke off: {error}",
             where=url,
@@ -137,16 +177,15 @@ def download(url: str, path: Path, progress: Progress) -> None:
     os.replace(part, path)
 
 
-def _fetch(file: dict, path: Path, progress: Progress) -> None:
-    scheme, _, rest = file["source"].partition(":")
-    if scheme == "demo":
+def _fetch(source: str, path: Path, progress: Progress) -> None:
+    if source.startswith("demo:"):
         from touchstone.demo.photos import build
 
-        progress.say(f"building {rest}")
+        progress.say(f"building {path.name}")
         with replacing(path) as temporary:
-            build(rest, temporary)
+            build(source.removeprefix("demo:"), temporary)
     else:
-        download(file["source"], path, progress)
+        download(source, path, progress)
 
 
 def _check(file: dict, path: Path, card: str, progress: Progress) -> dict:
@@ -167,18 +206,10 @@ def _check(file: dict, path: Path, card: str, progress: Progress) -> dict:
     return {"name": file["path"], "path": str(path), "size": size, "sha256": digest}
 
 
-def _whole_folder(path: Path, fill: object) -> None:
-    """Fill a folder beside ``path`` and rename it into place."""
-    temporary = path.with_name(path.name + ".partial")
-    fill(temporary)
-    os.replace(temporary, path)
-
-
-def _snapshot(repository: str, revision: str, folder: Path, progress: Progress) -> None:
+def _snapshot(repository: str, revision: str, folder: Path) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    progress.say(f"fetching {repository} at {revision[:12]}")
     try:  # resumes by itself; pickles are never fetched
         snapshot_download(
             repository, revision=revision, local_dir=folder, ignore_patterns=["*.bin", "*.ckpt", "*.pt", "*.msgpack", "*.onnx*"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -31,6 +32,28 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def sole_owner(folder: str | os.PathLike) -> Iterator[None]:
+    """Hold ``folder`` (made if need be) for this process alone, waiting until others let go of it.
+
+    The kernel drops the lock when the process dies, however it dies. The body may remove the
+    folder. On a file system without locks this does not wait.
+    """
+    lock = Path(folder, "lock")
+    while True:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with open(lock, "w") as file:
+            with suppress(OSError):  # ENOLCK, ENOSYS: some parallel file systems have no flock
+                fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                ours = os.path.samestat(os.fstat(file.fileno()), lock.stat())
+            except FileNotFoundError:
+                ours = False
+            if ours:  # and not a file that the last owner has removed with the folder
+                yield
+                return
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

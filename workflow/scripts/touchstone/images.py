@@ -13,7 +13,7 @@ import warnings
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageStat, JpegImagePlugin, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
@@ -35,8 +35,8 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
     """The facts of one encoded image; keys are those of ``record.FACTS``.
 
     ``width`` and ``height`` are pixels as stored (EXIF rotation is not applied), ``pixel_sha256``
-    is over mode, size and decoded pixels of the first frame, so two encodings of the same pixels
-    share it, and ``luma_std`` is in grey levels.
+    is over mode, size, decoded pixels and transparency of the first frame, so two encodings of the
+    same pixels in the same mode share it, and ``luma_std`` is in grey levels.
 
     Raises:
         BadImage: ``unreadable``, ``truncated``, ``too_many_pixels`` or ``too_many_bytes``.
@@ -55,13 +55,13 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
             raise BadImage("unreadable", _short(error)) from None
         if image.width * image.height > max_pixels:
             raise BadImage("too_many_pixels", f"{image.width} x {image.height}")
-        facts = _header_facts(image, data)
         try:
+            facts = _header_facts(image, data)  # counts the frames, so it reads beyond the header
             image.load()
+            return facts | _pixel_facts(image)
         except Exception as error:
             reason = "truncated" if _is_truncation(error) else "unreadable"
             raise BadImage(reason, _short(error)) from None
-        return facts | _pixel_facts(image)
 
 
 def perceptual_hash(image: Image.Image) -> int:
@@ -82,7 +82,8 @@ def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
     """
     if not tables:
         return None
-    distances = np.abs(_ijg_tables() - np.array(tables[0], dtype=np.int64)).sum(axis=1)
+    luminance = tables[min(tables)]  # number 0 but for odd encoders
+    distances = np.abs(_ijg_tables() - np.array(luminance, dtype=np.int64)).sum(axis=1)
     return int(np.argmin(distances)) + 1
 
 
@@ -110,13 +111,24 @@ def _pixel_facts(image: Image.Image) -> dict:
     digest.update(image.tobytes())
     if image.mode == "P" and (palette := image.getpalette()):
         digest.update(bytes(palette))
-    visible = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    grey = visible.convert("L")
+    if "transparency" in image.info:
+        digest.update(repr(image.info["transparency"]).encode())
+    grey = _grey(image)
     return {
         "pixel_sha256": digest.hexdigest(),
         "phash": f"{perceptual_hash(grey):016x}",
-        "luma_std": float(np.asarray(grey, dtype=np.float32).std()),
+        "luma_std": ImageStat.Stat(grey).stddev[0],
     }
+
+
+def _grey(image: Image.Image) -> Image.Image:
+    """An 8-bit grey copy. Pillow would clip deeper pixels at 255: 16 bits are scaled, and of wider
+    types, which have no white of their own, the range that occurs is stretched."""
+    if not image.mode.startswith(("I", "F")):
+        return (image.convert("RGB") if image.mode == "LAB" else image).convert("L")
+    pixels = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
+    low, high = (0, 65535) if image.mode.startswith("I;16") else (pixels.min(), pixels.max())
+    return Image.fromarray(((pixels - low) * (255 / ((high - low) or 1))).round().astype(np.uint8))
 
 
 def _bit_depth(image: Image.Image, data: bytes) -> int:

@@ -24,7 +24,7 @@ def list_origin(
     receipt: str | None,
     recipe: dict,
     generators: dict,
-    generate: bool,
+    kind: str,
     licence: str,
     index: str,
     pairs: str | None = None,
@@ -37,7 +37,7 @@ def list_origin(
         receipt: What ``fetch_origin`` wrote about the origin's files.
         recipe: The card's recipe.
         generators: ``{key: {name, released}}``; a reader speaks of keys, the record of names.
-        generate: Whether every item will be generated, by the one generator there is.
+        kind: Of ``generate`` origins every item will be made by the one generator there is.
         licence: Licence of items that do not bring their own.
         pairs: Index of the origin whose images are varied.
 
@@ -61,7 +61,7 @@ def list_origin(
                 skipped[item.why] += 1
                 first.setdefault(item.why, item.name)
                 continue
-            row = complete(item, origin, generators, generate, licence)
+            row = complete(item, origin, generators, kind, licence)
             if row["id"] in ids:
                 raise TouchstoneError(
                     f"two items have the id {row['id']!r}", where=f"origin {origin}", mend="correct the card's reader"
@@ -75,17 +75,17 @@ def list_origin(
         if not ids:
             raise TouchstoneError(
                 "the origin has no items"
-                + "".join(f"; {count:,} skipped: {why} (first: {first[why]})" for why, count in skipped.items()),
+                + "".join(f"; {count:,} skipped: {why} (first: {first[why]!r})" for why, count in skipped.items()),
                 where=f"origin {origin}",
                 mend="check the files named in its card, and the reader's options",
             )
         writer.write_table(table_of(rows, ITEM))
     for why, count in skipped.items():
-        progress.say(f"{count:>7,} skipped: {why} (first: {first[why]})")
-    progress.finish(f"{len(ids):,} items")
+        progress.say(f"{count:>7,} skipped: {why} (first: {first[why]!r})")
+    progress.finish()
 
 
-def complete(item: dict, origin: str, generators: dict, generate: bool, licence: str) -> dict:
+def complete(item: dict, origin: str, generators: dict, kind: str, licence: str) -> dict:
     """A reader's fields as a full row of ``record.ITEM``.
 
     Raises:
@@ -93,7 +93,7 @@ def complete(item: dict, origin: str, generators: dict, generate: bool, licence:
     """
     row = empty_item() | {"origin": origin, "origin_dataset": origin, "licence": licence} | item
     row["id"] = f"{origin}/{item['id']}"
-    key = next(iter(generators)) if generate else item.get("generator", "")
+    key = next(iter(generators)) if kind == "generate" else item.get("generator", "")
     if key:
         if key not in generators:
             raise TouchstoneError(

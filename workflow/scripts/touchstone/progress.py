@@ -62,9 +62,11 @@ class Progress:
             print(line.rstrip(), file=stream, flush=True)
 
     def _count(self) -> str:
+        if not self.done and not self.total:
+            return "done"
         if self.unit == "bytes":
-            return f"{size(self.done)} of {size(self.total)}"
-        return f"{self.done:>7,} of {self.total:,} {self.unit}" if self.total else "done"
+            return size(self.done) + (f" of {size(self.total)}" if self.total else "")
+        return f"{self.done:>7,} " + (f"of {self.total:,} " if self.total else "") + self.unit
 
     _already = 0
 

@@ -4,8 +4,9 @@ An item goes through four tables, and each only adds columns to the one before:
 
 * ``ITEM`` - a row of ``index.parquet``: what is known before any pixel is read;
 * ``TAKEN`` - a row of a take shard: the item, its bytes, its facts, where it came from;
-* ``SCREENED`` - a row of ``screen.parquet``: what splitting needs, without the bytes;
-* ``PACKED`` - a row of the finished dataset.
+* ``SCREENED``, ``SELECTED`` - a row of ``screen.parquet``, ``selection.parquet``: what splitting
+  needs, without the bytes;
+* ``PACKED``, ``MANIFEST`` - a row of the finished dataset, with and without the bytes.
 """
 
 from __future__ import annotations
@@ -113,6 +114,32 @@ SCREENED = pa.schema(
         ("rank", pa.int64()),  # place in the draw of its part
         *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "sha256", "pixel_sha256")],
         *STATE,
+        ("step", pa.string()),  # where it was rejected: take, screen or split
+        ("group", pa.uint64()),  # equal for items that no split may part
+    ]
+)
+
+# A row of selection.parquet: what became of every drawn item.
+SELECTED = pa.schema([*SCREENED, ("split", pa.string()), ("packed", pa.string())])
+
+# A row of ledger.parquet: the sums of the selection.
+LEDGER = pa.schema(
+    [
+        *[(name, pa.string()) for name in ("origin", "part", "generator")],
+        ("wanted", pa.int64()),
+        *[(name, pa.string()) for name in ("state", "step", "reason", "split")],
+        ("items", pa.int64()),
+    ]
+)
+
+# A row of manifest.parquet: every image of the finished dataset.
+MANIFEST = pa.schema(
+    [
+        *[ITEM.field(name) for name in ("id", "origin", "label", "generator", "licence")],
+        *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "jpeg_quality", "sha256")],
+        ("split", pa.string()),
+        ("file", pa.string()),
+        ("row", pa.int32()),
     ]
 )
 
@@ -133,6 +160,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "not_reached": ("fault", "no answer: name, connection, time-out or redirect loop"),
     "opted_out": ("fault", "the server asks not to use the image (X-Robots-Tag)"),
     "refused_address": ("fault", "not an http or https address"),
+    "unusable_source": ("fault", "the real image it is made from cannot be read"),
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),
     "exact_duplicate": ("choice", "the same pixels are kept under another id"),

@@ -48,13 +48,16 @@ def _require(path: Path, wanted: list[str], present: list[str]) -> None:
 def _csv_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
     csv.field_size_limit(MAX_FIELD)
     with open(path, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        # strict: a quote that is never closed is an error, and does not swallow the rows after it
+        reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
         try:
             _require(path, columns, list(reader.fieldnames or []))
             for row in reader:
-                if any(row[column] is None for column in columns):
+                if None in row or None in row.values():
                     raise TouchstoneError(
-                        "a row is shorter than the header", where=f"{path}, line {reader.line_num}", mend="mend the row"
+                        f"a row is {'longer' if None in row else 'shorter'} than the header",
+                        where=f"{path}, line {reader.line_num}",
+                        mend="mend the row; a text that holds the separator needs quotes",
                     )
                 yield {column: row[column] for column in columns}
         except (csv.Error, UnicodeDecodeError) as error:
@@ -65,12 +68,11 @@ def _csv_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
 
 def _parquet_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
     try:
-        file = pq.ParquetFile(path)
+        with pq.ParquetFile(path) as file:
+            _require(path, columns, file.schema_arrow.names)
+            for batch in file.iter_batches(batch_size=65_536, columns=columns):
+                names = batch.schema.names
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                    yield {name: "" if value is None else str(value) for name, value in zip(names, values, strict=True)}
     except (pa.ArrowInvalid, OSError) as error:
         raise TouchstoneError(f"the table cannot be read: {error}", where=path, mend="fetch it again") from None
-    with file:
-        _require(path, columns, file.schema_arrow.names)
-        for batch in file.iter_batches(batch_size=65_536, columns=columns):
-            names = batch.schema.names
-            for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                yield {name: "" if value is None else str(value) for name, value in zip(names, values, strict=True)}

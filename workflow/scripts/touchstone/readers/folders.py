@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from touchstone.containers import is_safe
 from touchstone.images import SUFFIXES
 from touchstone.readers import Listing, Skip
 
@@ -21,7 +22,9 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     for file, member in listing.members:
         path = PurePosixPath(member)
         folder = path.parent.as_posix()
-        if "__MACOSX" in path.parts or path.name.startswith("."):
+        if not is_safe(member):
+            yield Skip(member, "not a safe name")
+        elif "__MACOSX" in path.parts or path.name.startswith("."):
             yield Skip(member, "a file of the operating system")
         elif path.suffix.lower() not in SUFFIXES:
             yield Skip(member, "not the suffix of an image")

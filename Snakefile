@@ -1,0 +1,53 @@
+"""Touchstone: datasets of real and AI-generated images.
+
+What goes in: a dataset file, the cards of its origins (config/), and what the cards point to.
+What comes out: results/<dataset>/ with the packed shards, manifest, dataset card and report.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.11")  # below it a touched script reruns its jobs whatever rerun-triggers say
+
+
+configfile: f"{workflow.basedir}/config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        built("shards"),
+        built("packed"),
+        f"results/{DATASET}/gates.json",
+        f"results/{DATASET}/README.md",
+        f"results/{DATASET}/report.html",
+        f"results/{DATASET}/summary.txt",
+    localrule: True
+
+
+for origin in CATALOGUE.origins:
+
+    rule:  # everything of one origin, by its name: snakemake demo_sd
+        name:
+            origin
+        input:
+            f"results/origins/{origin}/index.parquet",
+            built("shards", origin),
+        localrule: True
+
+
+include: "workflow/rules/plan.smk"
+include: "workflow/rules/fetch.smk"
+include: "workflow/rules/list.smk"
+include: "workflow/rules/draw.smk"
+include: "workflow/rules/take.smk"
+include: "workflow/rules/screen.smk"
+include: "workflow/rules/split.smk"
+include: "workflow/rules/pack.smk"
+include: "workflow/rules/publish.smk"
+
+
+onsuccess:
+    print(closing_words(f"results/{DATASET}"))

@@ -1,0 +1,244 @@
+"""The dataset card: counts as the tables count, metadata the hub reads, a folder that opens."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image, ImageDraw
+from touchstone.dataset_card import COLUMNS, plain, write_card
+from touchstone.errors import TouchstoneError
+from touchstone.images import measure
+from touchstone.progress import Progress
+from touchstone.record import IMAGE, PACKED, REASONS, hub_schema, table_of
+from touchstone.shards import shard_writer
+
+HASH = "5f" * 32
+SPLITS = {"train": 0.75, "test": 0.25}
+CARDS = {
+    "photos": {
+        "title": "Photographs | crops of <script>alert(1)</script>",
+        "homepage": "https://example.org/photos",
+        "licence": "CC0-1.0",
+        "access": "open",
+        "kind": "archive",
+        "citation": "@misc{photos,\n  title = {Photographs}\n}",
+    },
+    "painter": {
+        "title": "Pictures from prompts",
+        "homepage": "https://example.org/painter",
+        "licence": "MIT",
+        "access": "manual",
+        "kind": "generate",
+    },
+}
+# (origin, generator, split) and images in that cell
+CELLS = {
+    ("photos", "", "train"): 12,
+    ("photos", "", "test"): 4,
+    ("painter", "Painter 1.5", "train"): 9,
+    ("painter", "Painter 1.5", "test"): 3,
+    ("painter", "Painter XL", "train"): 3,
+    ("painter", "Painter XL", "test"): 1,
+}
+# (origin, part, generator, step, reason): items
+REJECTED = {
+    ("photos", "real", "", "take", "truncated"): 2,
+    ("photos", "real", "", "split", "spare"): 5,
+    ("painter", "painter_1_5", "Painter 1.5", "screen", "exact_duplicate"): 1,
+    ("painter", "painter_xl", "Painter XL", "split", "spare"): 4,
+}
+WANTED = {"": 16, "Painter 1.5": 12, "Painter XL": 6}
+MANIFEST = [
+    "id",
+    "split",
+    "label",
+    "origin",
+    "generator",
+    "licence",
+    "format",
+    "width",
+    "height",
+    "n_bytes",
+    "jpeg_quality",
+    "sha256",
+]
+
+
+def picture(number: int, encoding: str, size: tuple[int, int], **options: object) -> bytes:
+    """A drawn picture that no other number gives, encoded."""
+    image = Image.linear_gradient("L").resize(size).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((number % 20, 5, 30 + number, 40), fill=(37 * number % 256, 90, 255 - 11 * number % 256))
+    draw.text((4, size[1] - 14), str(number), fill=(255, 255, 255))
+    buffer = io.BytesIO()
+    image.save(buffer, encoding, **options)
+    return buffer.getvalue()
+
+
+def record(number: int, origin: str, generator: str) -> dict:
+    """One packed row: photographs are JPEG of two qualities, generated pictures PNG, one a WebP."""
+    if not generator:
+        data = picture(number, "JPEG", (96, 64), quality=(75, 92)[number % 2])
+    elif number % 8:
+        data = picture(number, "PNG", (64, 64))
+    else:
+        data = picture(number, "WEBP", (48, 128))
+    return {
+        "image": {"bytes": data, "path": f"{number}"},
+        "id": f"{origin}/{number:04d}",
+        "origin": origin,
+        "origin_dataset": origin,
+        "label": int(bool(generator)),
+        "generator": generator,
+        "licence": CARDS[origin]["licence"],
+        "groups": [f"photo:{number}"],
+        "paired_real_images": [],
+    } | measure(data)
+
+
+def make_dataset(folder) -> dict:
+    """A finished dataset below ``folder``, as the steps before leave it: paths, and rows of the manifest."""
+    rows, numbers = [], iter(range(1000))
+    for (origin, generator, split), count in CELLS.items():
+        name = f"data/{split}/{origin}-{generator.lower().replace(' ', '_') or 'real'}-00000.parquet"
+        packed = [record(next(numbers), origin, generator) for _ in range(count)]
+        with shard_writer(folder / name, hub_schema()) as writer:
+            writer.append(table_of(packed, PACKED))
+        places = [{"split": split, "file": name, "row": row} for row in range(count)]
+        rows += [{key: row[key] for key in MANIFEST if key != "split"} | place for row, place in zip(packed, places, strict=True)]
+    rows.sort(key=lambda row: (row["file"], row["row"]))
+    manifest = pa.Table.from_pylist(rows, manifest_schema())
+    pq.write_table(manifest, folder / "manifest.parquet")
+    pq.write_table(ledger_table(), folder / "ledger.parquet")
+    return {"manifest": str(folder / "manifest.parquet"), "ledger": str(folder / "ledger.parquet"), "rows": rows}
+
+
+def manifest_schema() -> pa.Schema:
+    fields = [pa.field("split", pa.string()) if name == "split" else PACKED.field(name) for name in MANIFEST]
+    return pa.schema([*fields, ("file", pa.string()), ("row", pa.int32())], metadata={b"root_hash": HASH.encode()})
+
+
+def ledger_table() -> pa.Table:
+    keys = ["origin", "part", "generator", "wanted", "state", "step", "reason", "split", "items"]
+    rows = []
+    for (origin, generator, split), items in CELLS.items():
+        part = generator.lower().replace(" ", "_").replace(".", "_") or "real"
+        rows.append((origin, part, generator, WANTED[generator], "kept", "split", "", split, items))
+    for (origin, part, generator, step, reason), items in REJECTED.items():
+        rows.append((origin, part, generator, WANTED[generator], "rejected", step, reason, "", items))
+    return pa.Table.from_pylist([dict(zip(keys, row, strict=True)) for row in rows])
+
+
+def written(folder, made: dict, **changes: object) -> str:
+    options = {
+        "cards": CARDS,
+        "name": "tiny",
+        "title": "A tiny dataset",
+        "description": "For tests.",
+        "seed": 7,
+        "splits": SPLITS,
+    }
+    tables = {"manifest": made["manifest"], "ledger": made["ledger"]}
+    write_card(**(tables | options | changes), readme=str(folder / "README.md"), progress=Progress("publish"))
+    return (folder / "README.md").read_text(encoding="utf-8")
+
+
+def front_matter(text: str) -> dict:
+    return yaml.safe_load(text.split("---\n")[1])
+
+
+def rows_of(text: str, heading: str) -> list[list[str]]:
+    """Cells of the table under a heading, without its header."""
+    section = text.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    lines = [line for line in section.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip(" *`") for cell in line.strip("|").split(" |")] for line in lines]
+
+
+def test_counts_are_those_of_the_tables(tmp_path):
+    text = written(tmp_path, make_dataset(tmp_path))
+    assert rows_of(text, "Counts") == [
+        ["real", "photos", "", "12", "4", "16"],
+        ["fake", "painter", "Painter 1.5", "9", "3", "12"],
+        ["fake", "painter", "Painter XL", "3", "1", "4"],
+        ["real", "", "", "12", "4", "16"],
+        ["fake", "", "", "12", "4", "16"],
+        ["all", "", "", "24", "8", "32"],
+    ]
+    assert "44 items drawn = 32 kept + 12 rejected" in text
+    assert [[row[0], row[2], row[3]] for row in rows_of(text, "What was left out")] == [
+        ["spare", "split", "9"],
+        ["truncated", "take", "2"],
+        ["exact\\_duplicate", "screen", "1"],
+    ]
+    assert REASONS["truncated"][1] in text
+    assert HASH in text
+
+
+def test_front_matter_is_metadata_of_the_hub(tmp_path):
+    from huggingface_hub import DatasetCard
+
+    text = written(tmp_path, make_dataset(tmp_path), title='Tiny: a "set" of #1')
+    metadata = front_matter(text)
+    assert metadata["pretty_name"] == 'Tiny: a "set" of #1'
+    assert metadata["license"] == "other"
+    assert metadata["license_details"] == "CC0-1.0, MIT"
+    assert metadata["size_categories"] == ["n<1K"]
+    assert metadata["configs"] == [
+        {
+            "config_name": "default",
+            "data_files": [{"split": split, "path": f"data/{split}/*.parquet"} for split in ("train", "test")],
+        }
+    ]
+    assert DatasetCard(text).data.to_dict()["task_categories"] == ["image-classification"]
+
+
+@pytest.mark.parametrize(("licence", "expected"), [("CC-BY-4.0", "cc-by-4.0"), ("Unsplash licence", "other")])
+def test_one_licence_is_named_where_the_hub_knows_it(tmp_path, licence, expected):
+    made = make_dataset(tmp_path)
+    table = pq.read_table(made["manifest"])
+    column = table.schema.get_field_index("licence")
+    pq.write_table(table.set_column(column, "licence", pa.array([licence] * len(table))), made["manifest"])
+    assert front_matter(written(tmp_path, made))["license"] == expected
+
+
+def test_the_folder_opens_with_its_card(tmp_path):
+    from datasets import ClassLabel, Image as ImageFeature, load_dataset
+
+    home = tmp_path / "dataset"
+    made = make_dataset(home)
+    written(home, made)
+    loaded = load_dataset(str(home), cache_dir=str(tmp_path / "cache"))
+    assert {split: len(loaded[split]) for split in loaded} == {"train": 24, "test": 8}
+    features = loaded["train"].features
+    assert features["image"] == ImageFeature()
+    assert features["label"] == ClassLabel(names=["real", "fake"])
+    assert set(features) == set(PACKED.names)
+    assert sorted(loaded["test"]["id"]) == sorted(row["id"] for row in made["rows"] if row["split"] == "test")
+    assert loaded["test"][0]["image"].size == (loaded["test"][0]["width"], loaded["test"][0]["height"])
+
+
+def test_every_column_has_a_meaning():
+    assert list(COLUMNS) == PACKED.names
+    assert PACKED.field("image").type == IMAGE
+
+
+def test_hostile_texts_stay_texts(tmp_path):
+    note = "noise\n# [click](javascript:alert(1)) <b>"
+    text = written(tmp_path, make_dataset(tmp_path), note=note, title="---\n<script>alert(1)</script>")
+    assert "<script>" not in text
+    assert "<b>" not in text
+    assert "\n# [" not in text
+    assert "](javascript" not in text
+    assert front_matter(text)["pretty_name"] == "---\n<script>alert(1)</script>"
+    assert len(rows_of(text, "Columns")) == len(PACKED.names)
+    assert plain("a|b\n*c*") == "a\\|b \\*c\\*"
+
+
+def test_a_ledger_that_disagrees_is_an_error(tmp_path):
+    made = make_dataset(tmp_path)
+    table = pq.read_table(made["manifest"])
+    pq.write_table(table.slice(1), made["manifest"])
+    with pytest.raises(TouchstoneError, match="ledger keeps 3 images but the manifest holds 2"):
+        written(tmp_path, made)

@@ -1,0 +1,32 @@
+"""draw: which items a dataset wants of an origin, and which shard takes each.
+
+In:  the origin's index.
+Out: draw.parquet, and picks/ with one small list per shard. A checkpoint, so that after a changed index
+     only the shards whose list changed are taken anew (ARCHITECTURE.md, "Pick lists").
+"""
+
+
+def parts_to_draw(wildcards):
+    """How many items are drawn of each generator of the origin."""
+    return CATALOGUE.draw_plan(wildcards.origin)
+
+
+checkpoint draw_origin:
+    input:
+        index="results/origins/{origin}/index.parquet",
+    output:
+        drawn="results/{dataset}/origins/{origin}/draw.parquet",
+        picks=directory("results/{dataset}/origins/{origin}/picks"),
+    log:
+        "logs/draw_origin/{dataset}/{origin}.log",
+    benchmark:
+        "logs/benchmarks/draw_origin/{dataset}/{origin}.jsonl"
+    resources:
+        mem="4G",
+        runtime="30m",
+    params:
+        parts=parts_to_draw,
+        shard_items=CATALOGUE.dataset["shard_items"],
+        seed=CATALOGUE.dataset["seed"],
+    script:
+        "../scripts/draw_origin.py"

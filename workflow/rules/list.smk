@@ -1,0 +1,38 @@
+"""list: every item of an origin as a row, before any pixel is read.
+
+In:  the origin's receipt; for an origin that varies another's images, that origin's index too.
+Out: results/origins/<origin>/index.parquet, one row of record.ITEM per item.
+"""
+
+
+def index_of_source(wildcards):
+    """Index of the origin whose images this one varies."""
+    source = CATALOGUE.source_of_pairs(wildcards.origin)
+    return f"results/origins/{source}/index.parquet" if source else []
+
+
+def generators_of(wildcards):
+    """Names and release dates of the origin's generators."""
+    return CATALOGUE.generator_table(wildcards.origin)
+
+
+rule list_origin:
+    input:
+        receipt=receipt_of_origin,
+        pairs=index_of_source,
+    output:
+        index="results/origins/{origin}/index.parquet",
+    log:
+        "logs/list_origin/{origin}.log",
+    benchmark:
+        "logs/benchmarks/list_origin/{origin}.jsonl"
+    resources:
+        mem="4G",
+        runtime="1h",
+    params:
+        recipe=lookup("{origin}/recipe", within=CATALOGUE.cards),
+        licence=lookup("{origin}/licence", within=CATALOGUE.cards),
+        kind=lookup("{origin}/kind", within=CATALOGUE.cards),
+        generators=generators_of,
+    script:
+        "../scripts/list_origin.py"

@@ -1,0 +1,25 @@
+"""screen: what the facts of all images say: blank ones, duplicates, what belongs together.
+
+In:  the draws and all take shards (columns of facts; no image is read).
+Out: screen.parquet, one row per drawn item, with the key of its group.
+"""
+
+
+rule screen:
+    input:
+        drawn=[f"results/{DATASET}/origins/{origin}/draw.parquet" for origin in CATALOGUE.origins],
+        shards=built("shards"),
+    output:
+        screen="results/{dataset}/screen.parquet",
+    log:
+        "logs/screen/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/screen/{dataset}.jsonl"
+    resources:
+        mem="8G",
+        runtime="1h",
+    params:
+        limits=CATALOGUE.dataset["screen"],
+        seed=CATALOGUE.dataset["seed"],
+    script:
+        "../scripts/screen.py"

@@ -1,0 +1,12 @@
+"""Take drawn images out of archives."""
+
+from touchstone.job import job
+from touchstone.adopt import adopt_shard
+
+with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wildcards.shard}") as progress:
+    adopt_shard(
+        picks=snakemake.input.picks,
+        receipt=snakemake.input.receipt,
+        shard=snakemake.output.shard,
+        progress=progress,
+    )

@@ -1,0 +1,15 @@
+"""Draw the items a dataset wants, and cut them into pick lists."""
+
+from touchstone.job import job
+from touchstone.draw import draw_origin
+
+with job(snakemake.log[0], "draw", snakemake.wildcards.origin) as progress:
+    draw_origin(
+        index=snakemake.input.index,
+        parts=snakemake.params.parts,
+        shard_items=snakemake.params.shard_items,
+        seed=snakemake.params.seed,
+        drawn=snakemake.output.drawn,
+        picks=snakemake.output.picks,
+        progress=progress,
+    )

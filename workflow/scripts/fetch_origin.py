@@ -1,0 +1,17 @@
+"""Fetch an origin's files, or check those that a person put in place."""
+
+from touchstone.job import job
+from touchstone.fetch import fetch_origin
+
+with job(snakemake.log[0], "fetch", snakemake.wildcards.origin) as progress:
+    fetch_origin(
+        origin=snakemake.wildcards.origin,
+        card=snakemake.params.card,
+        files=snakemake.params.files,
+        access=snakemake.params.access,
+        instructions=snakemake.params.instructions,
+        placed=snakemake.params.placed,
+        folder=snakemake.params.folder,
+        receipt=snakemake.output.receipt,
+        progress=progress,
+    )

@@ -1,0 +1,15 @@
+"""Generate drawn images, one worker per GPU."""
+
+from touchstone.job import job
+from touchstone.generate import generate_shard
+
+with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wildcards.shard}") as progress:
+    generate_shard(
+        picks=snakemake.input.picks,
+        model=snakemake.input.model,
+        source=snakemake.input.get("source") or None,
+        recipe=snakemake.params.recipe,
+        shard=snakemake.output.shard,
+        workers=snakemake.threads,
+        progress=progress,
+    )

@@ -1,0 +1,12 @@
+"""Write one shard of the finished dataset."""
+
+from touchstone.job import job
+from touchstone.pack import pack_shard
+
+with job(snakemake.log[0], "pack", f"{snakemake.wildcards.split}/{snakemake.wildcards.packed}") as progress:
+    pack_shard(
+        picks=snakemake.input.picks,
+        folder=snakemake.params.folder,
+        packed=snakemake.output.packed,
+        progress=progress,
+    )

@@ -1,0 +1,161 @@
+"""A picture of the dataset: a row of thumbnails for every generator of every origin."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections.abc import Iterator
+from functools import reduce
+from itertools import groupby
+from operator import and_
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw, ImageFont
+
+from touchstone.files import replacing
+from touchstone.images import FORMATS
+from touchstone.progress import Progress
+from touchstone.shards import open_shard
+
+CELL, GAP, MARGIN, LABEL = 144, 8, 36, 300  # pixels; the sheet is made to be shown at half its size
+LABEL_TEXT = LABEL - 24 - 2 * GAP  # pixels, what is left beside the coloured bar
+GROUND, CHECKER = (38, 38, 38), ((120, 120, 120), (150, 150, 150))  # equal red, green and blue: no colour cast
+TEXT, FAINT = (242, 242, 242), (168, 168, 168)
+CLASS = {0: ("real", (112, 184, 214)), 1: ("fake", (240, 160, 92))}
+CHECK = 12  # pixels of one field of the checker that shows transparency
+WIDE = ("I;16", "I;16L", "I;16B", "I", "F")  # modes that Pillow clips, not scales, to 8 bits
+
+
+def contact_sheet(*, manifest: str, folder: str, sheet: str, progress: Progress, per_generator: int = 12) -> None:
+    """Draw the contact sheet as PNG: real images first, then fakes, by origin and generator.
+
+    The pictures of a row are those with the lowest SHA-256, so the same dataset gives the same
+    sheet. Each shard is opened once and only row groups that hold a chosen picture are read.
+    Pictures are shown whole, as their pixels are stored: not cropped, no EXIF rotation.
+
+    Args:
+        manifest: The dataset's ``manifest.parquet``.
+        folder: The dataset's folder; the manifest's files lie below it.
+        sheet: The PNG to write.
+        per_generator: Most pictures in a row.
+
+    Raises:
+        TouchstoneError: A shard is missing or damaged.
+    """
+    parts = _parts(manifest, per_generator)
+    places = {
+        place: (MARGIN + LABEL + column * (CELL + GAP), MARGIN + row * (CELL + GAP))
+        for row, part in enumerate(parts)
+        for column, place in enumerate(part["places"])
+    }
+    width = 2 * MARGIN + LABEL + per_generator * (CELL + GAP) - GAP
+    canvas = Image.new("RGB", (width, 2 * MARGIN + len(parts) * (CELL + GAP) - GAP), GROUND)
+    for row, part in enumerate(parts):
+        _write_label(ImageDraw.Draw(canvas), MARGIN + row * (CELL + GAP), part)
+    progress.start(len(places), "pictures")
+    for place, data in _pictures(Path(folder), sorted(places)):
+        picture = thumbnail(data, CELL)
+        left, top = places[place]
+        canvas.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
+        progress.advance()
+    with replacing(sheet) as temporary:
+        canvas.save(temporary, "PNG")
+    progress.finish()
+
+
+def thumbnail(data: bytes, side: int) -> Image.Image:
+    """An encoded image of any mode as RGB of at most ``side`` x ``side`` pixels, never cropped.
+
+    Small images are enlarged by a whole factor, each pixel to a square; transparency is shown as
+    a checker; modes of more than 8 bits are scaled: 16-bit ones from their whole range, others
+    from the range they use.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's bomb warning; the size was checked at the take
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded at a fraction of its size
+        if image.mode in WIDE:
+            image = _eight_bits(image)
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    factor = side // max(image.size)
+    if factor > 1:
+        image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    else:
+        image.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return _on_checker(image) if image.mode == "RGBA" else image
+
+
+def _parts(manifest: str, count: int) -> list[dict]:
+    """What each row of the sheet shows: ``{label, origin, generator, images, places}``."""
+    columns = ["id", "label", "origin", "generator", "sha256", "file", "row"]
+    table = pq.read_table(manifest, columns=columns, read_dictionary=["origin", "generator", "file"])
+    keys = ["label", "origin", "generator"]
+    parts = table.group_by(keys).aggregate([([], "count_all")]).to_pylist()
+    for part in parts:
+        mine = table.filter(reduce(and_, [pc.field(key) == part[key] for key in keys])).select(["sha256", "id", "file", "row"])
+        lowest = mine.take(pc.select_k_unstable(mine, count, [("sha256", "ascending"), ("id", "ascending")]))
+        part["images"] = part.pop("count_all")
+        part["places"] = list(zip(lowest["file"].to_pylist(), lowest["row"].to_pylist(), strict=True))
+    return sorted(parts, key=lambda part: [part[key] for key in keys])
+
+
+def _pictures(folder: Path, places: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], bytes]]:
+    """Encoded bytes at ``(file, row)``; ``places`` are sorted, so that each row group is read once."""
+    for name, in_file in groupby(places, key=lambda place: place[0]):
+        with open_shard(folder / name) as file:
+            sizes = [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
+            starts = np.cumsum([0, *sizes])
+            groups = groupby(in_file, key=lambda place: int(np.searchsorted(starts, place[1], side="right")) - 1)
+            for group, in_group in groups:
+                column = file.read_row_group(group, columns=["image.bytes"])["image"]
+                for place in in_group:
+                    yield place, column[place[1] - starts[group]]["bytes"].as_py()
+
+
+def _write_label(draw: ImageDraw.ImageDraw, top: int, part: dict) -> None:
+    word, colour = CLASS[part["label"]]
+    draw.rectangle((MARGIN, top, MARGIN + 5, top + CELL - 1), fill=colour)
+    images = f"{word}, {part['images']:,} image" + "s" * (part["images"] != 1)
+    names = [(line, 26, TEXT) for line in _wrapped(part["generator"] or "Real images", ImageFont.load_default(size=26))]
+    lines = [*names, (_cut(part["origin"], ImageFont.load_default(size=21)), 21, FAINT), (images, 21, colour)]
+    middle = top + CELL / 2 - 34 * (len(lines) - 1) / 2
+    for text, size, ink in lines:
+        draw.text((MARGIN + 24, middle), text, font=ImageFont.load_default(size=size), fill=ink, anchor="lm")
+        middle += 34
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont) -> list[str]:
+    """``text`` in at most two lines of the label's width; what does not fit is cut off."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if font.getlength(longer) > LABEL_TEXT and lines[-1] and len(lines) < 2:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return [_cut(line, font) for line in lines]
+
+
+def _cut(text: str, font: ImageFont.FreeTypeFont) -> str:
+    if font.getlength(text) <= LABEL_TEXT:
+        return text
+    while text and font.getlength(text + "…") > LABEL_TEXT:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    values = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
+    low, high = (0, 65535) if image.mode.startswith("I;16") else (values.min(), values.max())
+    return Image.fromarray(np.uint8(255 * (values - low) / max(high - low, 1e-9)))
+
+
+def _on_checker(image: Image.Image) -> Image.Image:
+    rows, columns = np.indices((image.height, image.width)) // CHECK
+    fields = np.array(CHECKER, dtype=np.uint8)[(rows + columns) % 2]
+    ground = Image.fromarray(fields)
+    ground.paste(image, mask=image.getchannel("A"))
+    return ground

@@ -1,0 +1,228 @@
+"""The dataset's README.md: what it is, counted from its tables, with metadata the hub reads."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import jinja2
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import yaml
+
+from touchstone.errors import TouchstoneError
+from touchstone.files import write_text
+from touchstone.progress import Progress, size
+from touchstone.record import KEPT, PACKED, REASONS, REJECTED
+
+TEMPLATES = Path(__file__).parents[2] / "report"
+
+# What each column of a finished dataset holds.
+COLUMNS = {
+    "image": "the encoded image as its origin gave it, and a file name",
+    "id": "`<origin>/<key>`, unique in the dataset",
+    "origin": "where the image comes from, one of the origins below",
+    "origin_dataset": "origin and, where it has any, its own split",
+    "label": "0 real, 1 fake",
+    "generator": "name of the generator, empty for real images",
+    "released": "day the generator was released",
+    "content": "kind of content, as the origin names it",
+    "conditioning": "what the generator was given besides the prompt",
+    "description": "caption of the image",
+    "positive_prompt": "prompt the image was generated from",
+    "negative_prompt": "prompt the image was steered away from",
+    "class_label": "class the generator was asked for",
+    "paired_real_images": "ids of the real images it was made from, or belongs to",
+    "groups": "keys of what is never torn between splits: photograph, prompt, pair",
+    "licence": "licence or terms of this image",
+    "source_url": "address it was downloaded from",
+    "format": "encoding, by its own bytes",
+    "width": "pixels, as stored",
+    "height": "pixels, as stored",
+    "mode": "Pillow's name of the pixel type, such as RGB or L",
+    "bit_depth": "bits per channel",
+    "frames": "1, or more for an animation",
+    "jpeg_quality": "1 to 100, nearest quality of the IJG encoder; null if not JPEG",
+    "chroma_subsampling": "4:4:4, 4:2:2, 4:2:0 or other; null if not JPEG",
+    "progressive": "progressive JPEG or interlaced PNG",
+    "has_exif": "carries EXIF metadata",
+    "has_icc": "carries a colour profile",
+    "n_bytes": "bytes of the encoded image",
+    "sha256": "of the encoded bytes",
+    "pixel_sha256": "of the decoded pixels",
+    "phash": "64-bit perceptual hash, 16 hexadecimal digits",
+    "luma_std": "standard deviation of the grey values, 0 to 127.5",
+    "generation": "model, revision, steps, seed and versions of an image generated here; null for others",
+    "scrape": "status, time and engine of an image downloaded here; null for others",
+}
+
+# Licences by the names the hub knows; others are described as `other`.
+# Source: https://huggingface.co/docs/hub/repositories-licenses
+HUB_LICENCES = (
+    *("apache-2.0", "mit", "openrail", "creativeml-openrail-m", "openrail++", "bsd-2-clause", "bsd-3-clause", "unlicense"),
+    *("cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"),
+    *("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"),
+    *("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "odc-by", "odbl", "pddl", "gpl-3.0", "agpl-3.0"),
+)
+
+
+def write_card(
+    *,
+    manifest: str,
+    ledger: str,
+    cards: dict[str, dict],
+    name: str,
+    title: str,
+    description: str,
+    seed: int,
+    splits: dict[str, float],
+    readme: str,
+    progress: Progress,
+    note: str = "",
+) -> None:
+    """Write the README.md of a finished dataset.
+
+    Args:
+        manifest: ``manifest.parquet`` of the dataset.
+        ledger: ``ledger.parquet`` of the dataset.
+        cards: Title, homepage, licence, access, citation and kind of each origin.
+        name: The dataset's name, as its file is called.
+        splits: Share of each split, in the order to name them.
+        readme: The file to write, in the dataset's folder.
+        note: A sentence on the limits of this build, such as a model with random weights.
+
+    Raises:
+        TouchstoneError: Ledger and manifest do not count the same images.
+    """
+    counted = tally(manifest, ledger, splits)
+    template = environment().get_template("dataset_card.md.j2")
+    text = template.render(
+        counted, cards=cards, name=name, title=title, description=description, seed=seed, note=note,
+        columns=COLUMNS, hub=_hub_metadata(title, counted), shares=splits,
+    )  # fmt: skip
+    write_text(readme, text)
+    progress.finish(f"{counted['images']:,} images described")
+
+
+def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
+    """What both the card and the report count, once the two tables are found to agree.
+
+    Returns:
+        ``root_hash``; ``splits`` that hold images, in the given order; ``images`` and ``n_bytes``;
+        ``licences``, number of images under each; ``drawn`` and ``rejected`` items; ``parts``, for
+        each (label, origin, generator) ``{wanted, drawn, kept, missing, splits, rejected}``, reals first;
+        ``reasons``, for each reason that occurs ``{reason, step, blame, meaning, items}``, the most
+        frequent first.
+
+    Raises:
+        TouchstoneError: The ledger keeps other numbers than the manifest holds.
+    """
+    parts: dict[tuple, dict] = {}
+    reasons: Counter = Counter()
+    wanted: dict[tuple, int] = {}
+    for row in pq.read_table(ledger).to_pylist():
+        key = (int(row["part"] != "real"), row["origin"], row["generator"])
+        part = parts.setdefault(key, {"wanted": 0, "drawn": 0, "kept": 0, "splits": Counter(), "rejected": Counter()})
+        wanted[(key, row["part"])] = row["wanted"]
+        part["drawn"] += row["items"]
+        if row["state"] == KEPT:
+            part["kept"] += row["items"]
+            part["splits"][row["split"]] += row["items"]
+        else:
+            part["rejected"][row["reason"]] += row["items"]
+            reasons[(row["step"], row["reason"])] += row["items"]
+    for (key, _), quota in wanted.items():
+        parts[key]["wanted"] += quota
+    for part in parts.values():
+        part["missing"] = max(part["wanted"] - part["kept"], 0)
+    held = pq.read_table(
+        manifest,
+        columns=["label", "origin", "generator", "split", "n_bytes", "licence"],
+        read_dictionary=["origin", "generator", "split", "licence"],
+    )
+    _check_sums(parts, held, ledger)
+    present = set().union(*(part["splits"] for part in parts.values()))
+    licences = held.group_by("licence").aggregate([([], "count_all")]).to_pylist()
+    return {
+        "root_hash": (pq.read_schema(manifest).metadata or {}).get(b"root_hash", b"").decode(),
+        "splits": [split for split in splits if split in present],
+        "images": len(held),
+        "n_bytes": pc.sum(held["n_bytes"]).as_py() or 0,
+        "licences": {row["licence"]: row["count_all"] for row in sorted(licences, key=lambda row: row["licence"])},
+        "drawn": sum(part["drawn"] for part in parts.values()),
+        "rejected": sum(reasons.values()),
+        "parts": [dict(zip(("label", "origin", "generator"), key, strict=True)) | parts[key] for key in sorted(parts)],
+        "reasons": [
+            {"reason": reason, "step": step, "blame": REASONS[reason][0], "meaning": REASONS[reason][1], "items": items}
+            for (step, reason), items in sorted(reasons.items(), key=lambda pair: (-pair[1], pair[0]))
+        ],
+    }
+
+
+def environment() -> jinja2.Environment:
+    """Jinja with the templates of workflow/report; texts are escaped in those that make HTML."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {"count": "{:,}".format, "size": size, "plain": plain}
+    return made
+
+
+def plain(text: str) -> str:
+    """Text that Markdown shows as it is, on one line: no markup, HTML or table cell comes out of it."""
+    return re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
+
+
+def _check_sums(parts: dict[tuple, dict], held: pa.Table, ledger: str) -> None:
+    kept = {(*key, split): items for key, part in parts.items() for split, items in part["splits"].items()}
+    found = {
+        (row["label"], row["origin"], row["generator"], row["split"]): row["count_all"]
+        for row in held.group_by(["label", "origin", "generator", "split"]).aggregate([([], "count_all")]).to_pylist()
+    }
+    for cell in sorted(kept.keys() | found.keys()):
+        if kept.get(cell, 0) != found.get(cell, 0):
+            _, origin, generator, split = cell
+            raise TouchstoneError(
+                f"the ledger keeps {kept.get(cell, 0):,} images but the manifest holds {found.get(cell, 0):,}",
+                where=f"{ledger}: origin {origin}, {generator or 'real'}, split {split}",
+                mend="delete the dataset's ledger.parquet and manifest.parquet and build again",
+            )
+
+
+def _hub_metadata(title: str, counted: dict) -> str:
+    """The README's YAML front matter.
+
+    Source: datasetcard.md of huggingface_hub; several licences are `other` with their names.
+    """
+    licences = list(counted["licences"])
+    if len(licences) == 1 and licences[0].lower() in HUB_LICENCES:
+        licence = {"license": licences[0].lower()}
+    else:
+        names = ", ".join(licences)
+        licence = {"license": "other", "license_name": "mixed" if len(licences) > 1 else "see-origin", "license_details": names}
+    files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in counted["splits"]]
+    metadata = {
+        "pretty_name": title,
+        **licence,
+        "task_categories": ["image-classification"],
+        "tags": ["image", "ai-generated-image-detection", "synthetic-images", "touchstone"],
+        "size_categories": [_size_category(counted["images"])],
+        "configs": [{"config_name": "default", "data_files": files}],
+    }
+    return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=1000)
+
+
+def _size_category(images: int) -> str:
+    """The hub's name for a number of rows: ``n<1K``, ``1K<n<10K`` ... ``n>1T``."""
+    names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T"]
+    power = next((power for power in range(len(names)) if images < 1000 * 10**power), len(names))
+    if power == 0:
+        return "n<1K"
+    return f"{names[power - 1]}<n<{names[power]}" if power < len(names) else "n>1T"

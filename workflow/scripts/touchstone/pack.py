@@ -1,0 +1,79 @@
+"""The pack step: finished shards that `datasets.load_dataset` opens as they are."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from touchstone.errors import TouchstoneError
+from touchstone.progress import Progress
+from touchstone.record import PACKED, hub_schema
+from touchstone.shards import ShardWriter, open_shard, shard_writer
+
+
+def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> None:
+    """Copy the picked rows of take shards into one shard of the dataset, in the list's order.
+
+    Every image is hashed once more on the way, so that a bit that flipped on a disk stops the
+    build instead of entering the dataset. Memory is one row group of the source.
+
+    Args:
+        picks: List that ``split`` wrote: take shard, row, id, sha256.
+        folder: Folder of the take shards.
+
+    Raises:
+        TouchstoneError: A take shard is missing, damaged, or not the one the list was made from.
+    """
+    with open(picks, newline="", encoding="utf-8") as file:
+        wanted = list(csv.DictReader(file))
+    progress.start(len(wanted), "images")
+    with shard_writer(packed, hub_schema()) as writer:
+        start = 0
+        while start < len(wanted):
+            end = start
+            while end < len(wanted) and wanted[end]["shard"] == wanted[start]["shard"]:
+                end += 1
+            _copy(Path(folder, f"{wanted[start]['shard']}.parquet"), wanted[start:end], writer, progress)
+            start = end
+    progress.finish()
+
+
+def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progress) -> None:
+    rows = [int(pick["row"]) for pick in wanted]
+    with open_shard(path) as file:
+        first = 0
+        for number in range(file.num_row_groups):
+            last = first + file.metadata.row_group(number).num_rows
+            here = [position for position, row in enumerate(rows) if first <= row < last]
+            if here:
+                group = _read(file, number, path)
+                table = group.take(pa.array([rows[position] - first for position in here]))
+                _verify(table, [wanted[position] for position in here], path)
+                writer.append(table)
+                progress.advance(len(here))
+            first = last
+
+
+def _read(file: pq.ParquetFile, number: int, path: Path) -> pa.Table:
+    try:
+        return file.read_row_group(number, columns=PACKED.names).cast(hub_schema())
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def _verify(table: pa.Table, wanted: list[dict], path: Path) -> None:
+    images = table["image"].combine_chunks()
+    data = images.field("bytes")
+    for position, pick in enumerate(wanted):
+        if table["id"][position].as_py() != pick["id"]:
+            raise _damaged(path, f"row {pick['row']} is not {pick['id']}")
+        if hashlib.sha256(data[position].as_buffer()).hexdigest() != pick["sha256"]:
+            raise _damaged(path, f"the image of {pick['id']} is not the one that was taken")
+
+
+def _damaged(path: Path, why: str) -> TouchstoneError:
+    return TouchstoneError(f"a take shard is damaged: {why}", where=path, mend=f"remake it: snakemake --forcerun {path}")

@@ -1,0 +1,144 @@
+"""The plan of a build, from its configuration alone: jobs, items, bytes, files, GPU-hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from touchstone.catalogue import Catalogue
+from touchstone.progress import size
+
+FILES_PER_SHARD = {"take": 4, "pack": 4}  # shard, pick list, log, benchmark
+NETWORK_KINDS = {"urls"}
+
+
+@dataclass
+class Row:
+    """One line of the plan; ``None`` where a number cannot be known or has no meaning."""
+
+    step: str
+    subject: str
+    jobs: int
+    items: int | None = None
+    n_bytes: float | None = None
+    files: int = 0
+    gpu_hours: float | None = None
+    network: bool = False
+    note: str = ""
+
+
+def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
+    """The rows of the plan, in the order of the data flow.
+
+    Sizes and times come from the cards' ``cost``; GPU-hours count one GPU for one hour.
+
+    Args:
+        folder: Where the workflow runs; files of origins are looked for there.
+    """
+    rows = []
+    models = {catalogue.card(origin)["recipe"]["model"] for origin in catalogue.of_kind("generate")}
+    for name in sorted(models):
+        network = catalogue.models[name]["source"].startswith("hub:")
+        rows.append(Row("fetch", f"model {name}", 1, files=3, network=network))
+    for origin, card in catalogue.cards.items():
+        if card.get("files"):
+            rows.append(_fetch_row(catalogue, origin, Path(folder)))
+    rows += [Row("list", origin, 1, files=3) for origin in catalogue.cards]
+    rows += [Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins]
+    rows += [_take_row(catalogue, origin) for origin in catalogue.origins]
+    drawn = sum(part.drawn for part in catalogue.parts)
+    rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
+    packed = catalogue.packed()
+    images = sum(part.quota for part in catalogue.parts)
+    n_bytes = _sum(part.quota * cost if (cost := _bytes(catalogue, part.origin)) else None for part in catalogue.parts)
+    rows.append(Row("pack", "all origins", len(packed), images, n_bytes, FILES_PER_SHARD["pack"] * len(packed)))
+    rows.append(Row("publish", "manifest, gates, card, report", 5, images, files=15))
+    return rows
+
+
+def _fetch_row(catalogue: Catalogue, origin: str, folder: Path) -> Row:
+    card = catalogue.card(origin)
+    placed = catalogue.config.get("paths", {}).get(origin)
+    missing, network = [], False
+    for file in card["files"]:
+        there = any(base and (Path(base) / file["path"]).exists() for base in (placed, folder / "resources/archives" / origin))
+        source = file.get("source", "")
+        if not there and not source:
+            missing.append(file["path"])
+        network |= not there and source.startswith("http")
+    note = f"missing by hand ({card['access']}): {', '.join(missing)}" if missing else ""
+    n_bytes = _sum(file.get("size") for file in card["files"])
+    return Row("fetch", origin, 1, n_bytes=n_bytes, files=len(card["files"]) + 3, network=network, note=note)
+
+
+def _take_row(catalogue: Catalogue, origin: str) -> Row:
+    card, shards = catalogue.card(origin), len(catalogue.shards(origin))
+    items = sum(part.drawn for part in catalogue.parts_of(origin))
+    per_item, seconds = _bytes(catalogue, origin), card.get("cost", {}).get("seconds")
+    return Row(
+        "take",
+        origin,
+        shards,
+        items,
+        items * per_item if per_item else None,
+        FILES_PER_SHARD["take"] * shards,
+        items * seconds / 3600 if card["kind"] == "generate" and seconds else None,
+        card["kind"] in NETWORK_KINDS and "serve" not in card,
+    )
+
+
+def _bytes(catalogue: Catalogue, origin: str) -> float | None:
+    return catalogue.card(origin).get("cost", {}).get("bytes")
+
+
+def _sum(values: object) -> float | None:
+    """Sum, or None if a part of it is not known."""
+    values = list(values)
+    return None if any(value is None for value in values) else sum(values)
+
+
+def table(rows: list[Row], title: str) -> str:
+    """The plan as text for a terminal, with sums and what is missing."""
+    head = ("step", "of", "jobs", "items", "size", "files", "GPU-hours", "network", "")
+    body = [head, *(_cells(row) for row in rows)]
+    total = Row(
+        "total",
+        "",
+        sum(row.jobs for row in rows),
+        None,
+        sum(row.n_bytes or 0 for row in rows),
+        sum(row.files for row in rows),
+        sum(row.gpu_hours or 0 for row in rows),
+    )
+    body.append(_cells(total))
+    widths = [max(len(line[column]) for line in body) for column in range(len(head))]
+    lines = [title, ""]
+    for number, line in enumerate(body):
+        cells = (
+            cell.ljust(width) if column in (0, 1, 7, 8) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        lines.append("  ".join(cells).rstrip())
+        if number in (0, len(body) - 2):
+            lines.append("-" * sum((*widths, 2 * len(widths) - 2)))
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    return (
+        row.step,
+        row.subject,
+        f"{row.jobs:,}",
+        "" if row.items is None else f"{row.items:,}",
+        "" if row.n_bytes is None else size(row.n_bytes),
+        f"{row.files:,}",
+        "" if row.gpu_hours is None else f"{row.gpu_hours:,.2f}",
+        "yes" if row.network else "",
+        row.note,
+    )
+
+
+def closing_words(folder: str) -> str:
+    """What a build says when it has ended well: its summary, if it has come to one."""
+    summary = Path(folder, "summary.txt")
+    return f"\n{summary.read_text(encoding='utf-8')}" if summary.exists() else ""

@@ -1,0 +1,15 @@
+"""Write the dataset card."""
+
+from touchstone.job import job
+from touchstone.dataset_card import write_card
+
+with job(snakemake.log[0], "publish", "dataset card") as progress:
+    write_card(
+        manifest=snakemake.input.manifest,
+        ledger=snakemake.input.ledger,
+        cards=snakemake.params.cards,
+        name=snakemake.wildcards.dataset,
+        readme=snakemake.output.readme,
+        **snakemake.params.about,
+        progress=progress,
+    )

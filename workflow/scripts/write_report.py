@@ -1,0 +1,16 @@
+"""Write the report."""
+
+from touchstone.job import job
+from touchstone.report import write_report
+
+with job(snakemake.log[0], "publish", "report") as progress:
+    write_report(
+        manifest=snakemake.input.manifest,
+        ledger=snakemake.input.ledger,
+        sheet=snakemake.input.sheet,
+        cards=snakemake.params.cards,
+        name=snakemake.wildcards.dataset,
+        report=snakemake.output.report,
+        **snakemake.params.about,
+        progress=progress,
+    )

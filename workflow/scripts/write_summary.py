@@ -1,0 +1,13 @@
+"""Write the lines that end a build."""
+
+from touchstone.job import job
+from touchstone.publish import write_summary
+
+with job(snakemake.log[0], "publish", "summary") as progress:
+    write_summary(
+        ledger=snakemake.input.ledger,
+        manifest=snakemake.input.manifest,
+        folder=snakemake.params.folder,
+        summary=snakemake.output.summary,
+        progress=progress,
+    )
