@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from PIL import Image, ImageDraw
+
 from touchstone.dataset_card import COLUMNS, plain, write_card
 from touchstone.errors import TouchstoneError
 from touchstone.images import measure
@@ -33,6 +34,7 @@ CARDS = {
         "kind": "generate",
     },
 }
+TEXTS = {"cards": CARDS, "name": "tiny", "title": "A tiny dataset", "description": "For tests.", "seed": 7, "splits": SPLITS}
 # (origin, generator, split) and images in that cell
 CELLS = {
     ("photos", "", "train"): 12,
@@ -131,6 +133,10 @@ def ledger_table() -> pa.Table:
     return pa.Table.from_pylist([dict(zip(keys, row, strict=True)) for row in rows])
 
 
+def tables_of(made: dict) -> dict:
+    return {"manifest": made["manifest"], "ledger": made["ledger"]}
+
+
 def written(folder, made: dict, **changes: object) -> str:
     options = {
         "cards": CARDS,
@@ -204,7 +210,8 @@ def test_one_licence_is_named_where_the_hub_knows_it(tmp_path, licence, expected
 
 
 def test_the_folder_opens_with_its_card(tmp_path):
-    from datasets import ClassLabel, Image as ImageFeature, load_dataset
+    from datasets import ClassLabel, load_dataset
+    from datasets import Image as ImageFeature
 
     home = tmp_path / "dataset"
     made = make_dataset(home)
@@ -226,12 +233,13 @@ def test_every_column_has_a_meaning():
 
 def test_hostile_texts_stay_texts(tmp_path):
     note = "noise\n# [click](javascript:alert(1)) <b>"
-    text = written(tmp_path, make_dataset(tmp_path), note=note, title="---\n<script>alert(1)</script>")
-    assert "<script>" not in text
-    assert "<b>" not in text
-    assert "\n# [" not in text
-    assert "](javascript" not in text
-    assert front_matter(text)["pretty_name"] == "---\n<script>alert(1)</script>"
+    text = written(tmp_path, make_dataset(tmp_path), note=note, title="a\n---\n<script>alert(1)</script>")
+    _, metadata, body = text.split("---\n", 2)
+    assert yaml.safe_load(metadata)["pretty_name"] == "a --- <script>alert(1)</script>"
+    assert "<script>" not in body
+    assert "<b>" not in body
+    assert "\n# [" not in body
+    assert "](javascript" not in body
     assert len(rows_of(text, "Columns")) == len(PACKED.names)
     assert plain("a|b\n*c*") == "a\\|b \\*c\\*"
 

@@ -15,6 +15,20 @@ from jsonschema.exceptions import ValidationError, best_match
 from touchstone.errors import TouchstoneError
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+SEE = "workflow/schemas says what is allowed"
+WANTED = {  # a rule of JSON Schema, in words
+    "enum": "must be one of {}",
+    "const": "must be {!r}",
+    "type": "must be of type {}",
+    "pattern": "must be like {}",
+    "minimum": "must be at least {}",
+    "maximum": "must be at most {}",
+    "exclusiveMinimum": "must be more than {}",
+    "multipleOf": "must be a multiple of {}",
+    "minItems": "must have at least {} entries",
+    "maxItems": "must have at most {} entries",
+    "minProperties": "must have at least {} keys",
+}
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
@@ -105,25 +119,31 @@ def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
         about = schema.get("properties", {}).get(missing)
         about = about.get("description") if isinstance(about, dict) else None
         return TouchstoneError(f"the key {missing!r} is missing", where=where, mend=about or f"add {missing!r}")
-    if error.schema is False:
-        return TouchstoneError("this key does not belong here", where=where, mend="remove it; see workflow/schemas")
-    wanted = {
-        "enum": lambda: "one of " + ", ".join(map(str, error.validator_value)),
-        "type": lambda: f"of type {error.validator_value}",
-        "pattern": lambda: f"like {error.validator_value}",
-        "minimum": lambda: f"at least {error.validator_value}",
-        "maximum": lambda: f"at most {error.validator_value}",
-        "exclusiveMinimum": lambda: f"more than {error.validator_value}",
-        "minItems": lambda: "not empty",
-        "minProperties": lambda: "not empty",
-        "anyOf": lambda: "one of the forms that workflow/schemas allows",
-        "oneOf": lambda: "exactly one of the forms that workflow/schemas allows",
-    }.get(error.validator, lambda: error.message)()
+    if error.schema is False:  # jsonschema does not say which key it was
+        return TouchstoneError(f"the key of {_shown(error.instance)} does not belong here", where=where, mend=f"remove it; {SEE}")
+    about = schema.get("description") or SEE
+    if error.validator in ("anyOf", "oneOf") and (keys := [key for form in error.validator_value for key in form.get("required", [])]):
+        count = "exactly one" if error.validator == "oneOf" else "at least one"
+        return TouchstoneError(f"{count} of the keys {', '.join(keys)} is needed", where=where, mend=about)
     return TouchstoneError(
-        f"the value {error.instance!r} is not allowed: it must be {wanted}"[:500],
+        f"the value {_shown(error.instance)} is not allowed: {_wanted(error.validator, error.validator_value) or error.message}",
         where=where,
-        mend=schema.get("description"),
+        mend=about,
     )
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:100]}..."
+
+
+def _wanted(rule: str, limit: object) -> str:
+    """What a schema's rule asks for, or an empty text for rules that are rare."""
+    if rule in ("anyOf", "oneOf"):
+        return "; or ".join(", ".join(filter(None, (_wanted(*entry) for entry in form.items()))) for form in limit)
+    if rule == "enum":
+        limit = ", ".join(map(str, limit))
+    return WANTED[rule].format(limit) if rule in WANTED else ""
 
 
 def _fill(value: object, schema: object, root: dict) -> None:

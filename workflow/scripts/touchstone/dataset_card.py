@@ -16,7 +16,7 @@ import yaml
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_text
 from touchstone.progress import Progress, size
-from touchstone.record import KEPT, PACKED, REASONS, REJECTED
+from touchstone.record import KEPT, REASONS
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 
@@ -209,7 +209,7 @@ def _hub_metadata(title: str, counted: dict) -> str:
         licence = {"license": "other", "license_name": "mixed" if len(licences) > 1 else "see-origin", "license_details": names}
     files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in counted["splits"]]
     metadata = {
-        "pretty_name": title,
+        "pretty_name": " ".join(title.split()),
         **licence,
         "task_categories": ["image-classification"],
         "tags": ["image", "ai-generated-image-detection", "synthetic-images", "touchstone"],

@@ -8,7 +8,6 @@ shard is made when every address has its row in the output.
 
 from __future__ import annotations
 
-import datetime
 import functools
 import importlib.metadata
 import ipaddress
@@ -55,8 +54,8 @@ REFUSED, TOO_LARGE, OPTED_OUT = "address refused", "larger than the limit", "Use
 def scrape_shard(*, picks: str, shard: str, recipe: dict, serve: str | None, partial: str, progress: Progress) -> None:
     """Make one shard of an origin of kind ``urls``; rows are in the order of the pick list.
 
-    The same answers give the same rows, ``scrape.fetched_at`` apart. Memory is bounded by a few row
-    groups of 100 images here and by ``DEFAULTS`` in img2dataset.
+    The same answers give the same rows, ``scrape.fetched_at`` apart. Memory is bounded by two row
+    groups of 100 images here, and see ``DEFAULTS`` for img2dataset.
 
     Args:
         picks: Pick list that ``draw_origin`` wrote; ``source_url`` is the address.
@@ -76,17 +75,17 @@ def scrape_shard(*, picks: str, shard: str, recipe: dict, serve: str | None, par
     scratch.mkdir(parents=True)
     refusals = {row: why for row, pick in enumerate(wanted) if (why := refusal(pick["source_url"]))}
     answers = {
-        row: {"reason": "refused_address", "scrape": {"status": "not_asked", "message": why}} for row, why in refusals.items()
+        row: {"reason": "refused_address", "scrape": {"status": "not_asked", "message": refusals[row]}} for row in refusals
     }
-    asked = {row: pick["source_url"] for row, pick in enumerate(wanted) if row not in answers}
+    asked = {row: pick["source_url"] for row, pick in enumerate(wanted) if row not in refusals}
     if asked:
         settings = DEFAULTS | {key: recipe[key] for key in DEFAULTS if key in recipe}
         with serving(Path(serve)) if serve else nullcontext() as proxy:
             _run(asked, settings, proxy, scratch, progress)
         answers |= _read_answers(asked, scratch, picks)
     engine = {"engine": f"img2dataset {importlib.metadata.version('img2dataset')}"}
-    # Its rows come in the order of the answers, nearly that of the picks: a few groups in memory are enough.
-    images = functools.lru_cache(maxsize=4)(functools.partial(_read_images, scratch / OUTPUT))
+    # Its rows come in the order of the answers, nearly that of the picks: two groups in memory are enough.
+    images = functools.lru_cache(maxsize=2)(functools.partial(_read_images, scratch / OUTPUT))
     progress.start(len(wanted), "addresses")
     with shard_writer(shard) as writer:
         for row, pick in enumerate(wanted):
@@ -186,7 +185,7 @@ def _read_answers(asked: dict[int, str], scratch: Path, picks: str) -> dict[int,
     """
     answers: dict[int, dict] = {}
     with suppress(FileNotFoundError, pa.ArrowInvalid), pq.ParquetFile(path := scratch / OUTPUT) as file:
-        fetched_at = datetime.datetime.fromtimestamp(int(path.stat().st_mtime), datetime.UTC).isoformat()
+        fetched_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(path.stat().st_mtime))
         for group in range(file.num_row_groups):
             for place, told in enumerate(file.read_row_group(group, columns=["row", "status", "error_message"]).to_pylist()):
                 message = " ".join((told["error_message"] or "").split())[:200]

@@ -45,7 +45,8 @@ def screen(*, drawn: list[str], shards: list[str], limits: dict, seed: int, out:
     state.reject(pc.equal(table["luma_std"], 0), "blank")
     short = pc.less(pc.min_element_wise(table["width"], table["height"]), limits["min_side"])
     state.reject(short, "too_small")
-    state.reject(*_repetitions(table, state.open()), reason="exact_duplicate")
+    repeated, kept_as = _repetitions(table, state.open())
+    state.reject(repeated, "exact_duplicate", kept_as)
     group = _groups(table, limits["near_duplicate_bits"], seed)
     for name, values in (*state.columns().items(), ("group", group)):
         table = table.set_column(
@@ -69,13 +70,14 @@ class Verdicts:
         """Mask of rows not rejected so far."""
         return self.state == TAKEN_OK
 
-    def reject(self, mask: pa.ChunkedArray | np.ndarray, reason: str = "", detail: object = "") -> None:
+    def reject(self, mask: pa.ChunkedArray | np.ndarray, reason: str, detail: np.ndarray | None = None) -> None:
         """Reject the open rows of ``mask`` (nulls count as false)."""
         if isinstance(mask, pa.ChunkedArray):
             mask = pc.fill_null(mask, False).to_numpy(zero_copy_only=False)
         rows = mask & self.open()
         self.state[rows], self.step[rows], self.reason[rows] = REJECTED, "screen", reason
-        self.detail[rows] = detail[rows] if isinstance(detail, np.ndarray) else detail
+        if detail is not None:
+            self.detail[rows] = detail[rows]
 
     def count(self) -> int:
         return int((self.step == "screen").sum())

@@ -20,7 +20,12 @@ def build(name: str, folder: Path) -> None:
     if name not in makers:
         raise TouchstoneError(f"there is no demo model {name!r}", mend=f"known: {', '.join(makers)}")
     import torch
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
 
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
     torch.manual_seed(0)
     folder.mkdir(parents=True, exist_ok=True)
     makers[name](folder).save_pretrained(folder, safe_serialization=True)
