@@ -6,13 +6,15 @@ What comes out: results/<dataset>/ with the packed shards, manifest, dataset car
 
 from snakemake.utils import min_version
 
-min_version("9.11")  # below it a touched script reruns its jobs whatever rerun-triggers say
+# Below 9.11 a touched script reruns its jobs whatever rerun-triggers say.
+min_version("9.11")
 
 
 configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/inputs.smk"
 
 
 rule all:
@@ -49,5 +51,7 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/publish.smk"
 
 
-onsuccess:
-    print(closing_words(f"results/{DATASET}"))
+onerror:
+    print(
+        f"The build stopped; the next run goes on from what is done. Logs: logs/, {log}"
+    )

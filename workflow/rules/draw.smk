@@ -6,11 +6,6 @@ Out: draw.parquet, and picks/ with one small list per shard. A checkpoint, so th
 """
 
 
-def parts_to_draw(wildcards):
-    """How many items are drawn of each generator of the origin."""
-    return CATALOGUE.draw_plan(wildcards.origin)
-
-
 checkpoint draw_origin:
     input:
         index="results/origins/{origin}/index.parquet",
@@ -21,6 +16,8 @@ checkpoint draw_origin:
         "logs/draw_origin/{dataset}/{origin}.log",
     benchmark:
         "logs/benchmarks/draw_origin/{dataset}/{origin}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="4G",
         runtime="30m",

@@ -6,11 +6,6 @@ Out: resources/archives/<origin>/ and resources/models/<model>/, described by a 
 """
 
 
-def lists_beside_card(wildcards):
-    """Lists that come with the card; a missing one is for fetch_origin to tell of."""
-    return [path for path in CATALOGUE.lists_beside_card(wildcards.origin) if path.exists()]
-
-
 rule fetch_origin:
     input:
         lists=lists_beside_card,
@@ -20,7 +15,8 @@ rule fetch_origin:
         "logs/fetch_origin/{origin}.log",
     benchmark:
         "logs/benchmarks/fetch_origin/{origin}.jsonl"
-    retries: 2
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         network=1,
         mem="2G",
@@ -43,7 +39,8 @@ rule fetch_model:
         "logs/fetch_model/{model}.log",
     benchmark:
         "logs/benchmarks/fetch_model/{model}.jsonl"
-    retries: 2
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         network=1,
         mem="4G",

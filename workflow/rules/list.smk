@@ -5,17 +5,6 @@ Out: results/origins/<origin>/index.parquet, one row of record.ITEM per item.
 """
 
 
-def index_of_source(wildcards):
-    """Index of the origin whose images this one varies."""
-    source = CATALOGUE.source_of_pairs(wildcards.origin)
-    return f"results/origins/{source}/index.parquet" if source else []
-
-
-def generators_of(wildcards):
-    """Names and release dates of the origin's generators."""
-    return CATALOGUE.generator_table(wildcards.origin)
-
-
 rule list_origin:
     input:
         receipt=receipt_of_origin,
@@ -26,6 +15,8 @@ rule list_origin:
         "logs/list_origin/{origin}.log",
     benchmark:
         "logs/benchmarks/list_origin/{origin}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="4G",
         runtime="1h",

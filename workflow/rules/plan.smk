@@ -1,9 +1,11 @@
 """plan: what a build will take, printed without running anything: snakemake plan."""
 
-from touchstone.plan import plan, table
+from touchstone.plan import print_plan
 
 
 rule plan:
+    log:
+        "logs/plan.txt",
     localrule: True
     run:
-        print(table(plan(CATALOGUE), title=f"{DATASET}: {CATALOGUE.dataset['title']}"), flush=True)
+        print_plan(CATALOGUE, log[0])

@@ -5,7 +5,10 @@ Out: manifest.parquet with the root hash, gates.json, README.md (dataset card), 
      report.html and summary.txt in results/<dataset>/.
 """
 
-ABOUT = {key: CATALOGUE.dataset.get(key, "") for key in ("title", "description", "seed", "splits", "note")}
+ABOUT = {
+    key: CATALOGUE.dataset.get(key, "")
+    for key in ("title", "description", "seed", "splits", "note")
+}
 CARDS = CATALOGUE.published_cards()
 
 
@@ -19,11 +22,13 @@ rule write_manifest:
         "logs/write_manifest/{dataset}.log",
     benchmark:
         "logs/benchmarks/write_manifest/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="4G",
         runtime="1h",
     params:
-        folder="results/{dataset}",
+        folder=subpath(output.manifest, parent=True),
     script:
         "../scripts/write_manifest.py"
 
@@ -38,6 +43,8 @@ rule check_gates:
         "logs/check_gates/{dataset}.log",
     benchmark:
         "logs/benchmarks/check_gates/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="4G",
         runtime="30m",
@@ -61,11 +68,13 @@ rule contact_sheet:
         "logs/contact_sheet/{dataset}.log",
     benchmark:
         "logs/benchmarks/contact_sheet/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="4G",
         runtime="30m",
     params:
-        folder="results/{dataset}",
+        folder=subpath(output.sheet, parent=True),
     script:
         "../scripts/contact_sheet.py"
 
@@ -86,6 +95,8 @@ rule write_report:
         "logs/write_report/{dataset}.log",
     benchmark:
         "logs/benchmarks/write_report/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="4G",
         runtime="30m",
@@ -107,6 +118,8 @@ rule write_card:
         "logs/write_card/{dataset}.log",
     benchmark:
         "logs/benchmarks/write_card/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="2G",
         runtime="30m",
@@ -121,17 +134,18 @@ rule write_summary:
     input:
         ledger="results/{dataset}/ledger.parquet",
         manifest="results/{dataset}/manifest.parquet",
-        gates="results/{dataset}/gates.json",
+        readme="results/{dataset}/README.md",
+        report="results/{dataset}/report.html",
     output:
         summary="results/{dataset}/summary.txt",
     log:
         "logs/write_summary/{dataset}.log",
     benchmark:
         "logs/benchmarks/write_summary/{dataset}.jsonl"
-    resources:
-        mem="1G",
-        runtime="10m",
+    localrule: True  # its lines are the last a person sees, where the build was started
+    conda:
+        "../../envs/touchstone.yaml"
     params:
-        folder="results/{dataset}",
+        folder=subpath(output.summary, parent=True),
     script:
         "../scripts/write_summary.py"

@@ -7,7 +7,10 @@ Out: screen.parquet, one row per drawn item, with the key of its group.
 
 rule screen:
     input:
-        drawn=[f"results/{DATASET}/origins/{origin}/draw.parquet" for origin in CATALOGUE.origins],
+        drawn=[
+            f"results/{DATASET}/origins/{origin}/draw.parquet"
+            for origin in CATALOGUE.origins
+        ],
         shards=built("shards"),
     output:
         screen="results/{dataset}/screen.parquet",
@@ -15,6 +18,8 @@ rule screen:
         "logs/screen/{dataset}.log",
     benchmark:
         "logs/benchmarks/screen/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="8G",
         runtime="1h",

@@ -18,6 +18,8 @@ checkpoint split:
         "logs/split/{dataset}.log",
     benchmark:
         "logs/benchmarks/split/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="8G",
         runtime="1h",

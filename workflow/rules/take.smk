@@ -6,28 +6,6 @@ Out: results/<dataset>/origins/<origin>/<shard>.parquet, rows of record.TAKEN. O
 """
 
 
-def pick_of_shard(wildcards):
-    """The shard's own pick list, known once the draw is done."""
-    draw = checkpoints.draw_origin.get(dataset=wildcards.dataset, origin=wildcards.origin)
-    return f"{draw.output.picks}/{wildcards.shard}.parquet"
-
-
-def model_receipt(wildcards):
-    """Receipt of the model that the origin's recipe names."""
-    return f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
-
-
-def generation_minutes(wildcards, attempt):
-    """Expected minutes of a shard, with half an hour to spare, doubled at every further attempt."""
-    return CATALOGUE.minutes_per_shard(wildcards.origin) * attempt + 30
-
-
-def archive_to_serve(wildcards):
-    """For demonstrations: the zip that a local web server hands out while its origin is scraped."""
-    name = CATALOGUE.card(wildcards.origin).get("serve")
-    return f"resources/archives/{wildcards.origin}/{name}" if name else None
-
-
 rule adopt_shard:
     input:
         picks=pick_of_shard,
@@ -40,6 +18,8 @@ rule adopt_shard:
         "logs/benchmarks/adopt_shard/{dataset}/{origin}/{shard}.jsonl"
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("archive")),
+    conda:
+        "../../envs/touchstone.yaml"
     resources:
         mem="2G",
         runtime="1h",
@@ -62,6 +42,8 @@ rule scrape_shard:
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("urls")),
     retries: 1
+    conda:
+        "../../envs/touchstone.yaml"
     threads: 2
     resources:
         network=1,
@@ -77,7 +59,7 @@ rule scrape_shard:
 rule generate_shard:
     input:
         picks=pick_of_shard,
-        model=model_receipt,
+        model=receipt_of_model,
         source=receipt_of_source,
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
@@ -88,6 +70,8 @@ rule generate_shard:
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("generate")),
     retries: 1
+    conda:
+        "../../envs/touchstone.yaml"
     threads: 2
     resources:
         gpu=4,

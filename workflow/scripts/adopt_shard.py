@@ -1,7 +1,7 @@
 """Take drawn images out of archives."""
 
-from touchstone.job import job
 from touchstone.adopt import adopt_shard
+from touchstone.job import job
 
 with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wildcards.shard}") as progress:
     adopt_shard(

@@ -1,7 +1,7 @@
 """Draw a few images of every generator."""
 
-from touchstone.job import job
 from touchstone.contact_sheet import contact_sheet
+from touchstone.job import job
 
 with job(snakemake.log[0], "publish", "contact sheet") as progress:
     contact_sheet(

@@ -1,7 +1,7 @@
 """Draw the items a dataset wants, and cut them into pick lists."""
 
-from touchstone.job import job
 from touchstone.draw import draw_origin
+from touchstone.job import job
 
 with job(snakemake.log[0], "draw", snakemake.wildcards.origin) as progress:
     draw_origin(

@@ -1,7 +1,7 @@
 """Stage a model, so that generating needs no internet."""
 
-from touchstone.job import job
 from touchstone.fetch import fetch_model
+from touchstone.job import job
 
 with job(snakemake.log[0], "fetch", f"model {snakemake.wildcards.model}") as progress:
     fetch_model(

@@ -1,7 +1,7 @@
 """Fetch an origin's files, or check those that a person put in place."""
 
-from touchstone.job import job
 from touchstone.fetch import fetch_origin
+from touchstone.job import job
 
 with job(snakemake.log[0], "fetch", snakemake.wildcards.origin) as progress:
     fetch_origin(

@@ -1,7 +1,7 @@
 """Generate drawn images, one worker per GPU."""
 
-from touchstone.job import job
 from touchstone.generate import generate_shard
+from touchstone.job import job
 
 with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wildcards.shard}") as progress:
     generate_shard(

@@ -1,7 +1,7 @@
 """Write the dataset card."""
 
-from touchstone.job import job
 from touchstone.dataset_card import write_card
+from touchstone.job import job
 
 with job(snakemake.log[0], "publish", "dataset card") as progress:
     write_card(

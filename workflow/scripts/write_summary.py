@@ -3,11 +3,10 @@
 from touchstone.job import job
 from touchstone.publish import write_summary
 
-with job(snakemake.log[0], "publish", "summary") as progress:
+with job(snakemake.log[0], "publish", "summary"):
     write_summary(
         ledger=snakemake.input.ledger,
         manifest=snakemake.input.manifest,
         folder=snakemake.params.folder,
         summary=snakemake.output.summary,
-        progress=progress,
     )

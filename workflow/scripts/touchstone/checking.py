@@ -122,7 +122,8 @@ def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
     if error.schema is False:  # jsonschema does not say which key it was
         return TouchstoneError(f"the key of {_shown(error.instance)} does not belong here", where=where, mend=f"remove it; {SEE}")
     about = schema.get("description") or SEE
-    if error.validator in ("anyOf", "oneOf") and (keys := [key for form in error.validator_value for key in form.get("required", [])]):
+    forms = error.validator_value if error.validator in ("anyOf", "oneOf") else []
+    if keys := [key for form in forms for key in form.get("required", [])]:
         count = "exactly one" if error.validator == "oneOf" else "at least one"
         return TouchstoneError(f"{count} of the keys {', '.join(keys)} is needed", where=where, mend=about)
     return TouchstoneError(

@@ -36,7 +36,8 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
 
     ``width`` and ``height`` are pixels as stored (EXIF rotation is not applied), ``pixel_sha256``
     is over mode, size, decoded pixels and transparency of the first frame, so two encodings of the
-    same pixels in the same mode share it, and ``luma_std`` is in grey levels.
+    same pixels in the same mode share it, and ``luma_std`` is in grey levels. Later frames are
+    counted but not decoded.
 
     Raises:
         BadImage: ``unreadable``, ``truncated``, ``too_many_pixels`` or ``too_many_bytes``.
@@ -58,7 +59,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
         try:
             facts = _header_facts(image, data)  # counts the frames, so it reads beyond the header
             image.load()
-            return facts | _pixel_facts(image)
+            return facts | _pixel_facts(image) | _metadata_facts(image)
         except Exception as error:
             reason = "truncated" if _is_truncation(error) else "unreadable"
             raise BadImage(reason, _short(error)) from None
@@ -99,10 +100,16 @@ def _header_facts(image: Image.Image, data: bytes) -> dict:
         "jpeg_quality": jpeg_quality(image.quantization) if jpeg else None,
         "chroma_subsampling": _subsampling(image) if jpeg else None,
         "progressive": bool(image.info.get("progressive") or image.info.get("progression") or image.info.get("interlace")),
-        "has_exif": "exif" in image.info or (image.format == "TIFF" and 34665 in image.tag_v2),
-        "has_icc": bool(image.info.get("icc_profile")),
         "n_bytes": len(data),
         "sha256": hashlib.sha256(data).hexdigest(),
+    }
+
+
+def _metadata_facts(image: Image.Image) -> dict:
+    """To be asked of a loaded image: in a PNG metadata may follow the pixels."""
+    return {
+        "has_exif": "exif" in image.info or (image.format == "TIFF" and 34665 in image.tag_v2),
+        "has_icc": bool(image.info.get("icc_profile")),
     }
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from touchstone.catalogue import Catalogue
+from touchstone.files import write_text
 from touchstone.progress import size
 
 FILES_PER_SHARD = {"take": 4, "pack": 4}  # shard, pick list, log, benchmark
@@ -44,7 +45,9 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
         if card.get("files"):
             rows.append(_fetch_row(catalogue, origin, Path(folder)))
     rows += [Row("list", origin, 1, files=3) for origin in catalogue.cards]
-    rows += [Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins]
+    rows += [
+        Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins
+    ]
     rows += [_take_row(catalogue, origin) for origin in catalogue.origins]
     drawn = sum(part.drawn for part in catalogue.parts)
     rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
@@ -52,8 +55,15 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     images = sum(part.quota for part in catalogue.parts)
     n_bytes = _sum(part.quota * cost if (cost := _bytes(catalogue, part.origin)) else None for part in catalogue.parts)
     rows.append(Row("pack", "all origins", len(packed), images, n_bytes, FILES_PER_SHARD["pack"] * len(packed)))
-    rows.append(Row("publish", "manifest, gates, card, report", 5, images, files=15))
+    rows.append(Row("publish", "manifest, gates, card, report", 6, images, files=19))
     return rows
+
+
+def print_plan(catalogue: Catalogue, log: str) -> None:
+    """Print the plan of the catalogue's dataset, and write it to ``log``."""
+    text = table(plan(catalogue), f"{catalogue.dataset_name}: {catalogue.dataset['title']}")
+    write_text(log, f"{text}\n")
+    print(text, flush=True)
 
 
 def _fetch_row(catalogue: Catalogue, origin: str, folder: Path) -> Row:
@@ -136,9 +146,3 @@ def _cells(row: Row) -> tuple[str, ...]:
         "yes" if row.network else "",
         row.note,
     )
-
-
-def closing_words(folder: str) -> str:
-    """What a build says when it has ended well: its summary, if it has come to one."""
-    summary = Path(folder, "summary.txt")
-    return f"\n{summary.read_text(encoding='utf-8')}" if summary.exists() else ""

@@ -57,7 +57,7 @@ class Progress:
 
     def say(self, text: str) -> None:
         """Print one line that starts with step and subject."""
-        line = f"{self.step:<8} {self.subject:<38} {text}"
+        line = f"{self.step:<8} {self.subject:<48} {text}"
         for stream in self.streams:
             print(line.rstrip(), file=stream, flush=True)
 

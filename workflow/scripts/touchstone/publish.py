@@ -108,8 +108,8 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
     progress.finish("all gates passed")
 
 
-def write_summary(*, ledger: str, manifest: str, folder: str, summary: str, progress: Progress) -> None:
-    """Write the few lines that end a build: what was kept and rejected, and where it all lies."""
+def write_summary(*, ledger: str, manifest: str, folder: str, summary: str) -> None:
+    """Write, and print, the few lines that end a build: kept, rejected, and where it all lies."""
     sums = pq.read_table(ledger)
     kept, rejected = ({}, {})
     for row in sums.to_pylist():
@@ -119,18 +119,21 @@ def write_summary(*, ledger: str, manifest: str, folder: str, summary: str, prog
         counts[label] += row["items"]
     drawn = pc.sum(sums["items"]).as_py()
     total = sum(sum(counts.values()) for counts in kept.values())
-    lines = [f"{'':<4}{'':<22}{'real':>10}{'fake':>10}"]
+    lines = [_line("kept", {"real": "real", "fake": "fake"})]
     lines += [_line(name, counts) for name, counts in kept.items()]
-    lines += [f"    {drawn:,} items drawn = {total:,} kept + {drawn - total:,} rejected", ""]
+    lines += ["", f"    {drawn:,} items drawn = {total:,} kept + {drawn - total:,} rejected", ""]
+    lines += [_line("rejected", {"real": "real", "fake": "fake"})]
     lines += [_line(name, counts) for name, counts in sorted(rejected.items(), key=lambda pair: -sum(pair[1].values()))]
     hash_ = pq.read_schema(manifest).metadata[b"root_hash"].decode()
     lines += ["", f"    dataset    {folder}", f"    report     {folder}/report.html", f"    root hash  {hash_}"]
     write_text(summary, "\n".join(lines) + "\n")
-    progress.finish(summary)
+    for line in ["", *lines, ""]:
+        print(line, flush=True)
 
 
-def _line(name: str, counts: dict[str, int]) -> str:
-    return f"    {name:<22}{counts['real']:>10,}{counts['fake']:>10,}"
+def _line(name: str, counts: dict) -> str:
+    real, fake = (f"{count:,}" if isinstance(count, int) else count for count in (counts["real"], counts["fake"]))
+    return f"    {name:<22}{real:>10}{fake:>10}"
 
 
 def _delete_remains(packed: list[str], folder: Path, progress: Progress) -> None:

@@ -17,7 +17,6 @@ SIDES = [64, 128, 256, 512, 1024, 2048, 4096]  # pixels
 DENSITIES = [0.05, 0.1, 0.2, 0.5, 1, 2, 5]  # bytes per pixel
 QUALITIES = [*range(50, 100, 5), 100]
 MOST_CATEGORIES = 8
-TIMES, DASH = "\N{MULTIPLICATION SIGN}", "\N{EN DASH}"
 
 
 def write_report(
@@ -79,12 +78,12 @@ def compare(manifest: str) -> list[dict]:
     formats = table["format"].combine_chunks().dictionary_encode()
     sizes, size_of = np.unique(np.stack([width, height]), axis=1, return_inverse=True)
     by_format = _frequent(formats.indices.to_numpy(), formats.dictionary.to_pylist())
-    by_size = _frequent(size_of, [f"{w} {TIMES} {h}" for w, h in sizes.T])
+    by_size = _frequent(size_of, [f"{w} x {h}" for w, h in sizes.T])
     return [
         _compare("format", "Format", "of the encoded bytes", label, *by_format),
         _compare("jpeg_quality", "JPEG quality", "of the JPEG images", jpegs["label"].to_numpy(), *_ranges(qualities, QUALITIES)),
         _compare("bytes_per_pixel", "Bytes per pixel", "as encoded", label, *_ranges(density, DENSITIES)),
-        _compare("size", "Frequent sizes", f"width {TIMES} height, pixels", label, *by_size),
+        _compare("size", "Frequent sizes", "width x height, pixels", label, *by_size),
         _compare("width", "Width", "pixels", label, *_ranges(width, SIDES)),
         _compare("height", "Height", "pixels", label, *_ranges(height, SIDES)),
     ]
@@ -117,7 +116,7 @@ def _ranges(values: np.ndarray, edges: list[float]) -> tuple[np.ndarray, list[st
     bins = np.digitize(values, edges)
     lowest = [f"{edge:g}" for edge in edges]
     highest = [f"{edge - whole:g}" for edge in edges]
-    middle = [low if low == high else f"{low}{DASH}{high}" for low, high in zip(lowest[:-1], highest[1:], strict=True)]
+    middle = [low if low == high else f"{low}-{high}" for low, high in zip(lowest[:-1], highest[1:], strict=True)]
     names = [f"below {lowest[0]}", *middle, f"{lowest[-1]} and more"]
     first = bins.min(initial=len(edges))
     return bins - first, names[first : bins.max(initial=0) + 1]

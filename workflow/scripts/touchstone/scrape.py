@@ -42,8 +42,7 @@ from touchstone.shards import append_rows, read_picks, shard_writer, taken
 DEFAULTS = {"timeout": 10, "retries": 1, "threads": 32, "max_bytes": 20_000_000}
 PATIENCE = 10  # times the timeout that one attempt may take
 START = 300  # seconds that starting and ending img2dataset may take on a slow disk
-AGENT = "touchstone"  # in the user agent; X-Robots-Tag directives may be addressed to it
-OPT_OUTS = ["noai", "noimageai", "noindex", "noimageindex"]  # respected, for all agents or for ours
+OPT_OUTS = ["noai", "noimageai", "noindex", "noimageindex"]  # of X-Robots-Tag, for all agents or "touchstone"
 OUTPUT = "out/00000.parquet"  # of img2dataset, in the scratch folder
 LOG_LINES = 15  # of img2dataset's log, shown when it failed
 
@@ -147,15 +146,14 @@ def _run(asked: dict[int, str], settings: dict, proxy: str | None, scratch: Path
         "retries": settings["retries"],
         "disable_all_reencoding": True,
         "extract_exif": False,
-        "compute_hash": None,
-        "user_agent_token": AGENT,
+        "user_agent_token": "touchstone",
         "disallowed_header_directives": OPT_OUTS,
     }
-    seconds = PATIENCE * settings["timeout"]
-    guard = {"max_bytes": settings["max_bytes"], "seconds": seconds}
+    guard = {"max_bytes": settings["max_bytes"], "seconds": PATIENCE * settings["timeout"]}
     command = [sys.executable, "-m", __name__, json.dumps(options), json.dumps(guard)]
     modules = [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    variables = {"PYTHONPATH": os.pathsep.join(modules), "NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
+    variables = {"PYTHONPATH": os.pathsep.join(modules), "PYTHONUNBUFFERED": "1"}
+    variables |= {"NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
     if proxy:
         variables |= {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": ""}
     with open(scratch / "img2dataset.log", "wb") as log:
@@ -164,7 +162,7 @@ def _run(asked: dict[int, str], settings: dict, proxy: str | None, scratch: Path
     started = time.monotonic()
     rounds = math.ceil(len(asked) / settings["threads"]) * (settings["retries"] + 1)
     try:
-        while (waited := time.monotonic() - started) < START + rounds * (settings["timeout"] + seconds):
+        while (waited := time.monotonic() - started) < START + rounds * (settings["timeout"] + guard["seconds"]):
             with suppress(subprocess.TimeoutExpired):
                 process.wait(INTERVAL)
                 break
@@ -247,7 +245,7 @@ class Guard(urllib.request.HTTPRedirectHandler):
 
 def _end_with_parent() -> None:
     """Kill img2dataset's processes when the one that started them is gone, which closes this pipe."""
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)
     os.killpg(0, signal.SIGKILL)
 
 

@@ -1,0 +1,163 @@
+"""The contact sheet: the right pictures in the right places, whatever mode they have."""
+
+import io
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+from test_dataset_card import MANIFEST, make_dataset, manifest_schema, picture, record
+
+from touchstone.contact_sheet import CELL, CHECKER, GAP, GROUND, LABEL, MARGIN, contact_sheet, thumbnail
+from touchstone.errors import TouchstoneError
+from touchstone.progress import Progress
+from touchstone.record import PACKED, hub_schema, table_of
+from touchstone.shards import shard_writer
+
+ROWS = [("photos", ""), ("painter", "Painter 1.5"), ("painter", "Painter XL")]
+
+
+def drawn(folder, per_generator: int = 3):
+    path = folder / "contact_sheet.png"
+    contact_sheet(
+        manifest=str(folder / "manifest.parquet"),
+        folder=str(folder),
+        sheet=str(path),
+        per_generator=per_generator,
+        progress=Progress("publish"),
+    )
+    return path
+
+
+def cell(sheet: Image.Image, row: int, column: int) -> Image.Image:
+    left, top = MARGIN + LABEL + column * (CELL + GAP), MARGIN + row * (CELL + GAP)
+    return sheet.crop((left, top, left + CELL, top + CELL))
+
+
+def on_ground(data: bytes) -> Image.Image:
+    """A cell that shows an image as the sheet does: in the middle of the ground."""
+    small = thumbnail(data, CELL)
+    expected = Image.new("RGB", (CELL, CELL), GROUND)
+    expected.paste(small, ((CELL - small.width) // 2, (CELL - small.height) // 2))
+    return expected
+
+
+def test_rows_show_the_lowest_hashes(tmp_path):
+    made = make_dataset(tmp_path)
+    sheet = Image.open(drawn(tmp_path))
+    assert sheet.format == "PNG"
+    assert sheet.size == (2 * MARGIN + LABEL + 3 * (CELL + GAP) - GAP, 2 * MARGIN + 3 * (CELL + GAP) - GAP)
+    for place, (origin, generator) in enumerate(ROWS):
+        rows = [row for row in made["rows"] if (row["origin"], row["generator"]) == (origin, generator)]
+        for column, row in enumerate(sorted(rows, key=lambda row: row["sha256"])[:3]):
+            data = pq.read_table(tmp_path / row["file"])["image"][row["row"]]["bytes"].as_py()
+            assert cell(sheet, place, column).tobytes() == on_ground(data).tobytes()
+
+
+def test_every_row_is_labelled(tmp_path):
+    make_dataset(tmp_path)
+    sheet = np.asarray(Image.open(drawn(tmp_path)))
+    for row in range(len(ROWS)):
+        top = MARGIN + row * (CELL + GAP)
+        label = sheet[top : top + CELL, MARGIN : MARGIN + LABEL - GAP]
+        assert (label[:, 24:] != GROUND).any(axis=2).sum() > 500
+        assert (sheet[top : top + CELL, MARGIN + LABEL - GAP : MARGIN + LABEL] == GROUND).all()
+
+
+def test_a_row_may_hold_fewer_pictures(tmp_path):
+    make_dataset(tmp_path)
+    sheet = Image.open(drawn(tmp_path, per_generator=5))
+    assert cell(sheet, 2, 3).getcolors() != [(CELL * CELL, GROUND)]
+    assert cell(sheet, 2, 4).getcolors() == [(CELL * CELL, GROUND)]
+
+
+def test_the_same_dataset_gives_the_same_bytes(tmp_path):
+    make_dataset(tmp_path)
+    first = drawn(tmp_path).read_bytes()
+    table = pq.read_table(tmp_path / "manifest.parquet")
+    pq.write_table(table.take(list(reversed(range(len(table))))), tmp_path / "manifest.parquet")
+    assert drawn(tmp_path).read_bytes() == first
+
+
+def test_only_needed_row_groups_are_read(tmp_path):
+    packed = [record(number, "painter", "Painter XL") for number in range(250)]
+    with shard_writer(tmp_path / "data/shard.parquet", hub_schema()) as writer:
+        writer.append(table_of(packed, PACKED))
+    places = [{"split": "train", "file": "data/shard.parquet", "row": row} for row in range(250)]
+    rows = [{key: row[key] for key in MANIFEST if key != "split"} | place for row, place in zip(packed, places, strict=True)]
+    pq.write_table(pa.Table.from_pylist(rows, manifest_schema()), tmp_path / "manifest.parquet")
+    whole = drawn(tmp_path, per_generator=1).read_bytes()
+
+    chosen = min(rows, key=lambda row: row["sha256"])["row"]
+    metadata = pq.read_metadata(tmp_path / "data/shard.parquet")
+    assert metadata.num_row_groups == 3
+    with open(tmp_path / "data/shard.parquet", "r+b") as file:
+        for group in {0, 1, 2} - {chosen // 100}:
+            chunk = metadata.row_group(group).column(0)
+            file.seek(chunk.data_page_offset)
+            file.write(bytes(chunk.total_compressed_size))
+    assert drawn(tmp_path, per_generator=1).read_bytes() == whole
+
+
+def test_a_missing_shard_is_named(tmp_path):
+    made = make_dataset(tmp_path)
+    (tmp_path / made["rows"][0]["file"]).unlink()
+    with pytest.raises(TouchstoneError, match=made["rows"][0]["file"]):
+        drawn(tmp_path)
+
+
+def encoded(image: Image.Image, encoding: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, encoding, **options)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("mode", "encoding"),
+    [
+        ("1", "PNG"),
+        ("L", "JPEG"),
+        ("LA", "PNG"),
+        ("P", "GIF"),
+        ("CMYK", "JPEG"),
+        ("LAB", "TIFF"),
+        ("RGBA", "WEBP"),
+        ("I", "TIFF"),
+    ],
+)
+def test_every_mode_is_shown(mode, encoding):
+    source = Image.open(io.BytesIO(picture(3, "PNG", (300, 200))))
+    small = thumbnail(
+        encoded(source.convert(mode) if mode != "LAB" else Image.new("LAB", (300, 200), (150, 20, 20)), encoding), CELL
+    )
+    assert (small.mode, small.size) == ("RGB", (CELL, CELL * 2 // 3))
+    assert np.asarray(small).any()
+
+
+def test_sixteen_bits_are_scaled_not_clipped():
+    grey = Image.fromarray(np.full((10, 10), 32768, dtype=np.uint16))
+    assert thumbnail(encoded(grey, "PNG"), 10).getpixel((5, 5)) == (127, 127, 127)
+
+
+def test_numbers_that_are_not_finite_are_shown():
+    values = np.array([[0, 0.5], [1, np.nan]], dtype=np.float32)
+    small = np.asarray(thumbnail(encoded(Image.fromarray(values), "TIFF"), 2))
+    assert small[..., 0].tolist() == [[0, 127], [255, 0]]
+
+
+def test_transparency_is_a_checker():
+    clear = Image.new("RGBA", (200, 200), (255, 0, 0, 0))
+    assert {colour for _, colour in thumbnail(encoded(clear, "PNG"), CELL).getcolors()} == set(CHECKER)
+
+
+def test_small_images_keep_their_pixels():
+    source = Image.open(io.BytesIO(picture(5, "PNG", (40, 50))))
+    assert thumbnail(encoded(source, "PNG"), 100).tobytes() == source.resize((80, 100), Image.Resampling.NEAREST).tobytes()
+
+
+@pytest.mark.parametrize("size", [(3000, 1), (1, 3000), (1, 1)])
+def test_odd_shapes_fit(size):
+    small = thumbnail(encoded(Image.new("RGB", size, (9, 9, 9)), "PNG"), CELL)
+    assert max(small.size) == CELL
+    assert min(small.size) >= 1
