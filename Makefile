@@ -17,16 +17,17 @@ PIP := .venv/bin/python -m pip install -qq --no-input --disable-pip-version-chec
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # One set-up, build or clean-up at a time in a folder. The lock belongs to an open file: it goes with
-# the process that holds it, however that ends, and the jobs Snakemake starts do not inherit it.
+# the process that holds it, however that ends, and the jobs Snakemake starts do not inherit it. One
+# second lets a process that was just killed go.
 ALONE = exec 9>>.demo.lock; \
-	flock --nonblock 9 || { echo "Another make is at work in this folder. Let it finish, or end it; then try again." >&2; exit 1; };
+	flock --timeout 1 9 || { echo "Another make is at work in this folder. Let it finish, or end it; then try again." >&2; exit 1; };
 
 # What `make clean` removes: everything builds make, but of resources/ (downloads) only the demo's.
 define CLEAN
 import pathlib, shutil, sys
 
-made = [pathlib.Path("results"), pathlib.Path("logs"), pathlib.Path(".snakemake"), *pathlib.Path("resources").glob("*/demo_*")]
-made = [path for path in made if path.exists() or path.is_symlink()]
+patterns = ["results", "logs", ".snakemake", "resources/*/demo_*", "resources/receipts/models/demo_*"]
+made = [path for pattern in patterns for path in pathlib.Path().glob(pattern)]
 if not made:
     sys.exit()
 
@@ -67,7 +68,7 @@ demo: setup ## Build the demo dataset: set-up and main job
 	exec snakemake --profile profiles/local
 
 plan: setup ## Show jobs, items, bytes and GPU-hours of the build, running nothing
-	@snakemake plan
+	@snakemake plan --profile profiles/local
 
 test: setup ## Run the tests, but for the slow ones
 	@pytest -m "not slow"

@@ -138,31 +138,33 @@ def test_one_at_a_time_in_a_folder(ready, target):
     assert "Another make is at work in this folder" in run.stderr
 
 
+BUILT = [
+    "results/demo/a",
+    "logs/b",
+    ".snakemake/c",
+    "resources/archives/demo_photos/d",
+    "resources/receipts/models/demo_stable_diffusion.json/e",
+]
+BESIDE = ["resources/archives/mine/f", "data/g"]
+
+
 def made(folder: Path, paths: str) -> None:
     """Lay out a finished build, and what a person put beside it."""
-    for name in (
-        "results/demo/a",
-        "logs/b",
-        ".snakemake/c",
-        "resources/archives/demo_photos/d",
-        "resources/archives/mine/e",
-        "data/f",
-    ):
+    for name in ("config/config.yaml", *BUILT, *BESIDE):
         (folder / name).parent.mkdir(parents=True)
         (folder / name).touch()
-    (folder / "config").mkdir()
     (folder / "config" / "config.yaml").write_text(f"paths: {paths}\n")
 
 
-def kept(folder: Path) -> set[str]:
-    return {path.name for path in folder.rglob("*") if path.is_file() and len(path.name) == 1}
+def kept(folder: Path) -> list[str]:
+    return [name for name in BUILT + BESIDE if (folder / name).exists()]
 
 
 def test_clean_removes_what_builds_made(tmp_path):
     made(tmp_path, "{mine: data}")
     run = make(tmp_path, "clean")
     assert run.returncode == 0, run.stderr
-    assert kept(tmp_path) == {"e", "f"}
+    assert kept(tmp_path) == BESIDE
 
 
 @pytest.mark.parametrize("path", ["results/demo", "resources/archives/demo_photos", "resources", "logs"])
@@ -171,7 +173,7 @@ def test_clean_never_touches_folders_under_paths(tmp_path, path):
     run = make(tmp_path, "clean")
     assert run.returncode != 0
     assert "under `paths`" in run.stderr
-    assert kept(tmp_path) == set("abcdef")
+    assert kept(tmp_path) == BUILT + BESIDE
 
 
 def test_clean_of_a_linked_folder_leaves_what_it_points_to(tmp_path):

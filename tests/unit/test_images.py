@@ -8,15 +8,16 @@ import itertools
 import struct
 import time
 import zlib
+from importlib import resources
 
 import numpy as np
 import pytest
+from conftest import drawing, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from tests.conftest import drawing, encode
-from touchstone.demo.photos import COLLECTIONS, _package_folder
+from touchstone.demo.photos import COLLECTIONS
 from touchstone.images import FORMATS, BadImage, jpeg_quality, measure
 from touchstone.record import FACTS, REASONS
 
@@ -178,7 +179,7 @@ def test_other_modes_and_sizes_of_the_same_values_have_other_hashes():
 
 def test_perceptual_hash_survives_recompression_and_tells_photographs_apart():
     photographs = {
-        name: Image.open(_package_folder(package) / inside).convert("RGB")
+        name: Image.open(resources.files(package) / inside).convert("RGB")
         for name, (package, inside) in COLLECTIONS["photos.zip"].items()
     }
     originals = {name: measure(encode(image, "PNG")) for name, image in photographs.items()}
@@ -212,9 +213,7 @@ def test_spread_of_a_picture_is_that_of_numpy():
 # -- what is not an image ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"\0", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html></html>", b"%PDF-1.7"]
-)
+@pytest.mark.parametrize("data", [b"", b"\0", b"GIF89a", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"%PDF-1.7"])
 def test_other_files_are_unreadable(data):
     assert verdict(data) == "unreadable"
 

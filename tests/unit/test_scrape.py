@@ -20,7 +20,6 @@ from http.client import IncompleteRead
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -88,8 +87,8 @@ def scrape_into(folder: Path, addresses: list[str], archive: Path | None, **reci
 @pytest.fixture(scope="module")
 def scraped(tmp_path_factory, archive, listed) -> tuple[Path, list[dict]]:
     folder = tmp_path_factory.mktemp("scraped")
-    (folder / "shard.partial/out").mkdir(parents=True)  # an earlier attempt's, with a row that is not to be believed
-    pq.write_table(pa.table({"row": [0], "status": ["success"]}), folder / "shard.partial/out/00000.parquet")
+    (folder / "shard.partial/out").mkdir(parents=True)  # of an earlier attempt, which img2dataset would take for done
+    (folder / "shard.partial/out/00000_stats.json").write_text("{}")
     return folder, scrape_into(folder, [row["url"] for row in listed], archive, threads=8, max_bytes=MAX_BYTES)
 
 

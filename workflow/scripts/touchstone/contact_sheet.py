@@ -91,7 +91,7 @@ def thumbnail(data: bytes, side: int) -> Image.Image:
 def _parts(manifest: str, count: int) -> list[dict]:
     """What each row of the sheet shows: ``{label, origin, generator, images, places}``."""
     columns = ["id", "label", "origin", "generator", "sha256", "file", "row"]
-    table = pq.read_table(manifest, columns=columns, read_dictionary=["origin", "generator", "file"])
+    table = pq.read_table(manifest, columns=columns, read_dictionary=["origin", "generator", "file"]).unify_dictionaries()
     keys = ["label", "origin", "generator"]
     parts = table.group_by(keys).aggregate([([], "count_all")]).to_pylist()
     for part in parts:

@@ -64,13 +64,13 @@ class Zip:
     def __init__(self, path: Path):
         try:
             self.archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError) as error:
+        except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
             raise TouchstoneError(f"the file is not a whole zip archive ({error})", where=path, mend="fetch it again") from None
 
     def members(self) -> Iterator[str]:
         """Names of all members but folders, in the order of the central directory."""
         for info in self.archive.infolist():
-            if not info.is_dir():
+            if not info.filename.endswith("/"):  # info.is_dir() fails on an empty name
                 yield info.filename
 
     def read(self, member: str) -> bytes:
@@ -85,13 +85,15 @@ class Zip:
             raise BadImage("missing_member", member) from None
         if info.file_size > MAX_BYTES:
             raise BadImage("too_many_bytes", f"{info.file_size:,} bytes")
+        if not 0 <= info.header_offset < self.archive.start_dir:
+            raise BadImage("corrupt_member", f"its place in the archive is {info.header_offset}")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             # zipfile inflates the others without a limit: kilobytes become gigabytes
             raise BadImage("corrupt_member", f"compression method {info.compress_type} is not read, only store and deflate")
         try:
             with self.archive.open(info) as member:
                 return member.read(info.file_size + 1)  # with no number, a lying size would not stop it
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError) as error:
             raise BadImage("corrupt_member", f"{type(error).__name__}: {error}"[:200]) from None
 
     def close(self) -> None:

@@ -142,7 +142,7 @@ def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
         manifest,
         columns=["label", "origin", "generator", "split", "n_bytes", "licence"],
         read_dictionary=["origin", "generator", "split", "licence"],
-    )
+    ).unify_dictionaries()
     _check_sums(parts, held, ledger)
     present = set().union(*(part["splits"] for part in parts.values()))
     licences = held.group_by("licence").aggregate([([], "count_all")]).to_pylist()
@@ -170,6 +170,7 @@ def environment() -> jinja2.Environment:
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     made.filters |= {"count": "{:,}".format, "size": size, "plain": plain}
     return made

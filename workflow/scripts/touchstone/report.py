@@ -76,9 +76,9 @@ def compare(manifest: str) -> list[dict]:
     jpegs = table.filter(table["jpeg_quality"].is_valid())
     qualities = jpegs["jpeg_quality"].to_numpy()
     formats = table["format"].combine_chunks().dictionary_encode()
-    sizes, size_of = np.unique(np.stack([width, height]), axis=1, return_inverse=True)
+    sizes, size_of = np.unique(width.astype(np.int64) << 32 | height, return_inverse=True)
     by_format = _frequent(formats.indices.to_numpy(), formats.dictionary.to_pylist())
-    by_size = _frequent(size_of, [f"{w} x {h}" for w, h in sizes.T])
+    by_size = _frequent(size_of, [f"{size >> 32} x {size & 0xFFFFFFFF}" for size in sizes.tolist()])
     return [
         _compare("format", "Format", "of the encoded bytes", label, *by_format),
         _compare("jpeg_quality", "JPEG quality", "of the JPEG images", jpegs["label"].to_numpy(), *_ranges(qualities, QUALITIES)),

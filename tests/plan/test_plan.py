@@ -1,0 +1,101 @@
+"""Dry runs: the whole plan is there before anything is fetched, and only what must run would run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from tests.building import HOME, Workplace
+
+
+@pytest.fixture
+def place(tmp_path):
+    return Workplace(tmp_path)
+
+
+def test_the_whole_plan_is_there_before_anything_is_fetched(place):
+    jobs = place.dry_run()
+    assert jobs["fetch_model"] == 2
+    assert jobs["fetch_origin"] == 3
+    assert jobs["adopt_shard"] == 6
+    assert jobs["scrape_shard"] == 3
+    assert jobs["generate_shard"] == 5
+    assert jobs["pack_shard"] == 9
+    assert not list(place.work.glob("re*")), "a dry run made something"
+
+
+def test_the_plan_table_counts_the_jobs_snakemake_counts(place):
+    jobs = place.dry_run()
+    table = place.run("plan", "--quiet", "all")
+    total = next(line for line in table.splitlines() if line.startswith("total"))
+    assert int(total.split()[1]) == sum(jobs.values()) - jobs["all"]
+    assert not list(place.work.glob("re*")), "planning made something"
+
+
+def test_the_plan_names_what_a_person_must_fetch(place):
+    place.edit(
+        "origins/demo_photos.yaml",
+        access="agreement",
+        instructions="sign the form",
+        files=[{"path": "photos.zip", "size": 5}, {"path": "more.zip"}],
+    )
+    row = next(line for line in place.run("plan", "--quiet", "all").splitlines() if line.startswith("fetch    demo_photos"))
+    assert row.endswith("missing by hand (agreement): photos.zip, more.zip")
+
+
+def test_gpu_hours_and_bytes_follow_from_the_cards(place):
+    place.edit("origins/demo_sd.yaml", cost={"seconds": 90.0, "bytes": 1_000_000})
+    row = next(line for line in place.run("plan", "--quiet", "all").splitlines() if line.startswith("take     demo_sd"))
+    assert row.split()[2:] == ["2", "64", "64.0", "MB", "8", "1.60"]  # 64 x 90 s
+
+
+def test_one_origin_is_a_target(place):
+    assert place.dry_run("demo_sd") == {
+        "demo_sd": 1,
+        "fetch_model": 1,
+        "fetch_origin": 1,
+        "list_origin": 1,
+        "draw_origin": 1,
+        "generate_shard": 2,
+    }
+
+
+def test_an_origin_that_varies_another_lists_that_one_but_does_not_take_it(place):
+    jobs = place.dry_run("demo_variations")
+    assert jobs["list_origin"] == 2
+    assert jobs["generate_shard"] == 3
+    assert "adopt_shard" not in jobs
+
+
+def test_the_slurm_profile_plans_where_no_slurm_is(place):
+    text = place.run("-n", "--profile", str(HOME / "profiles/slurm"))
+    assert "generate_shard" in text
+    assert "gpu=4" in text
+
+
+def test_planning_loads_nothing_heavy(place):
+    heavy = {"torch", "diffusers", "transformers", "img2dataset", "datasets"}
+    watch = place.folder / "watch.py"
+    watch.write_text(
+        "import sys, runpy, atexit\n"
+        "atexit.register(lambda: print('LOADED', *sys.modules))\n"
+        "sys.argv = sys.argv[1:]\n"
+        "runpy.run_module('snakemake', run_name='__main__')\n",
+        encoding="utf-8",
+    )
+    command = [sys.executable, str(watch), *place.command("-n", "--cores", "1")[2:]]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    loaded = set(done.stdout[done.stdout.index("LOADED") :].split())
+    assert "touchstone.catalogue" in loaded
+    assert not loaded & heavy
+    assert not {name for name in loaded if name.startswith("touchstone.")} & {"touchstone.record", "touchstone.shards"}
+
+
+def test_another_dataset_is_chosen_on_the_command_line(place):
+    (place.folder / "config/datasets/small.yaml").write_text(
+        "title: Small\nseed: 1\nsplits: {train: 1}\nfakes:\n  demo_sd: {quota: 8}\n", encoding="utf-8"
+    )
+    text = place.run("-n", "--config", "dataset=small")
+    assert "results/small/data/train/demo_sd-demo_stable_diffusion-00000.parquet" in text
+    assert "demo_photos" not in text

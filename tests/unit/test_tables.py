@@ -1,0 +1,115 @@
+"""tables.py: rows are read whole, or the table is refused with its file and line."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from touchstone.errors import TouchstoneError
+from touchstone.tables import MAX_FIELD, rows
+
+
+def table(tmp_path, content: bytes, name: str = "list.csv"):
+    path = tmp_path / name
+    path.write_bytes(content)
+    return path
+
+
+def refusal(path, columns) -> str:
+    with pytest.raises(TouchstoneError) as error:
+        list(rows(path, columns))
+    assert str(path) in str(error.value.where)
+    assert error.value.mend
+    return str(error.value)
+
+
+def test_only_the_columns_asked_for_in_any_order(tmp_path):
+    path = table(tmp_path, b"id,url,extra\n1,http://a,x\n2,http://b,y\n")
+    assert list(rows(path, ["url", "id"])) == [{"url": "http://a", "id": "1"}, {"url": "http://b", "id": "2"}]
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_byte_order_mark_quotes_and_line_ends(tmp_path, end):
+    lines = [b"\xef\xbb\xbfid,prompt", b'1,"a ""red"" kite, high"', "2,Übersee".encode(), b'"3",""', b""]
+    assert [row["prompt"] for row in rows(table(tmp_path, end.join(lines)), ["id", "prompt"])] == [
+        'a "red" kite, high',
+        "Übersee",
+        "",
+    ]
+
+
+def test_a_field_may_hold_a_line_end(tmp_path):
+    assert list(rows(table(tmp_path, b'id,p\n1,"a\nb"\n2,c\n'), ["p"])) == [{"p": "a\nb"}, {"p": "c"}]
+
+
+def test_tab_separated(tmp_path):
+    assert list(rows(table(tmp_path, b"id\tp\n1\ta, b\n", "list.tsv"), ["p"])) == [{"p": "a, b"}]
+
+
+@pytest.mark.parametrize(("row", "what"), [(b"3", "shorter"), (b"3,c,d", "longer"), (b"3,a kite, red", "longer")])
+def test_a_row_of_another_length_is_named(tmp_path, row, what):
+    message = refusal(table(tmp_path, b"id,p\n1,a\n2,b\n" + row + b"\n"), ["id", "p"])
+    assert f"{what} than the header" in message
+    assert "line 4" in message
+
+
+def test_a_quote_that_is_never_closed_does_not_swallow_rows(tmp_path):
+    assert "cannot be read" in refusal(table(tmp_path, b'id,p\n1,"a\n2,b\n3,c\n'), ["id"])
+
+
+def test_a_missing_column_names_those_there_are(tmp_path):
+    message = refusal(table(tmp_path, b"id,url\n1,a\n"), ["id", "link"])
+    assert "no column 'link'" in message
+    assert "its columns are id, url" in message
+
+
+@pytest.mark.parametrize("content", [b"", b"id,url\n", b"id,url", b"\xef\xbb\xbf"])
+def test_an_empty_table_is_refused(tmp_path, content):
+    refusal(table(tmp_path, content), ["id"])
+
+
+def test_a_missing_table_is_refused(tmp_path):
+    assert "gone" in refusal(tmp_path / "nothing.csv", ["id"])
+
+
+@pytest.mark.parametrize("content", ["id,p\n1,Übersee\n".encode("latin-1"), "id,p\n1,a\n".encode("utf-16")])
+def test_another_encoding_is_refused(tmp_path, content):
+    assert "save it as UTF-8" in refusal(table(tmp_path, content), ["id"])
+
+
+def test_a_huge_field_is_refused(tmp_path):
+    assert list(rows(table(tmp_path, b"id\n" + b"x" * MAX_FIELD + b"\n"), ["id"]))
+    assert "field larger" in refusal(table(tmp_path, b"id\n" + b"x" * (MAX_FIELD + 1) + b"\n"), ["id"])
+
+
+def test_nul_bytes_are_no_obstacle(tmp_path):
+    assert list(rows(table(tmp_path, b"id,p\n1,a\0b\n"), ["p"])) == [{"p": "a\0b"}]
+
+
+def test_parquet_values_become_text_and_nulls_empty(tmp_path):
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": pa.array([1, 2, None]), "p": ["a", None, "c"], "x": [0.5, 1, 2]}), path)
+    assert list(rows(path, ["p", "id"])) == [{"id": "1", "p": "a"}, {"id": "2", "p": ""}, {"id": "", "p": "c"}]
+
+
+def test_parquet_with_many_row_groups_keeps_the_order(tmp_path):
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": list(range(1000))}), path, row_group_size=7)
+    assert [row["id"] for row in rows(path, ["id"])] == [str(number) for number in range(1000)]
+
+
+def test_parquet_without_the_column_or_rows(tmp_path):
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": pa.array([], pa.string())}), path)
+    assert "no rows" in refusal(path, ["id"])
+    assert "no column 'url'" in refusal(path, ["url"])
+
+
+def test_damaged_parquet_is_refused_wherever_the_damage_is(tmp_path):
+    path = tmp_path / "list.parquet"
+    pq.write_table(pa.table({"id": [f"{number:09d}" for number in range(5000)]}), path, compression="zstd", use_dictionary=False)
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", whole[:40] + bytes(2000) + whole[2040:]):
+        path.write_bytes(damaged)
+        assert "cannot be read" in refusal(path, ["id"])
