@@ -17,33 +17,10 @@ PIP := .venv/bin/python -m pip install -qq --no-input --disable-pip-version-chec
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 # One set-up, build or clean-up at a time in a folder. The lock belongs to an open file: it goes with
-# the process that holds it, however that ends, and the jobs Snakemake starts do not inherit it. One
-# second lets a process that was just killed go.
+# the processes that hold it (make's shell and Snakemake, not its jobs), however they end. One second
+# lets a process that was just killed go.
 ALONE = exec 9>>.demo.lock; \
 	flock --timeout 1 9 || { echo "Another make is at work in this folder. Let it finish, or end it; then try again." >&2; exit 1; };
-
-# What `make clean` removes: everything builds make, but of resources/ (downloads) only the demo's.
-define CLEAN
-import pathlib, shutil, sys
-
-patterns = ["results", "logs", ".snakemake", "resources/*/demo_*", "resources/receipts/models/demo_*"]
-made = [path for pattern in patterns for path in pathlib.Path().glob(pattern)]
-if not made:
-    sys.exit()
-
-import yaml
-
-config = yaml.safe_load(pathlib.Path("config/config.yaml").read_text())
-yours = [pathlib.Path(path).resolve() for path in (config.get("paths") or {}).values()]
-for path in made:
-    for folder in yours:
-        if folder.is_relative_to(path.resolve()) or path.resolve().is_relative_to(folder):
-            sys.exit(f"{path} overlaps {folder}, which config/config.yaml names under `paths`: nothing was removed.")
-for path in made:
-    print("removing", path)
-    path.unlink() if path.is_symlink() or path.is_file() else shutil.rmtree(path)
-endef
-export CLEAN
 
 .PHONY: help setup demo plan test test-slow test-all lint format clean
 
@@ -65,7 +42,8 @@ $(READY): $(PINS)
 
 demo: setup ## Build the demo dataset: set-up and main job
 	@$(ALONE) snakemake --unlock >/dev/null 2>&1 || true; \
-	exec snakemake --profile profiles/local
+	touch .demo.lock; snakemake --profile profiles/local; \
+	[ results/demo/summary.txt -nt .demo.lock ] || { echo "Nothing to do."; cat results/demo/summary.txt; }
 
 plan: setup ## Show jobs, items, bytes and GPU-hours of the build, running nothing
 	@snakemake plan --profile profiles/local
@@ -85,10 +63,12 @@ lint: setup ## Check style and format, changing nothing
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
 
-format: setup ## Put files into the house format
+format: setup ## Put files into the house format, and remake generated tables
+	@pytest -q --fix tests/test_envs.py tests/test_docs.py
 	ruff check --fix
 	ruff format
 	snakefmt Snakefile workflow/rules
 
-clean: ## Remove what builds made; downloads and folders under `paths` stay
-	@$(ALONE) $$(command -v python || command -v python3) -c "$$CLEAN"
+clean: export SCRIPT = $(CLEAN)
+clean: ## Remove results, logs, and what the demo fetched; other downloads stay
+	@$(ALONE) rm -rf results logs .snakemake resources/*/demo_* resources/receipts/models/demo_*

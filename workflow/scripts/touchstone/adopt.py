@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from touchstone.containers import open_container
+from touchstone.containers import is_container, open_container
 from touchstone.files import read_json
 from touchstone.images import BadImage
 from touchstone.listing import path_of
@@ -21,7 +21,7 @@ def adopt_shard(*, picks: str, receipt: str, shard: str, progress: Progress) -> 
     wanted = read_picks(picks)
     files = read_json(receipt)["files"]
     containers: dict[str, object] = {}
-    default = next((file["name"] for file in files if file["name"].endswith(("/", ".zip"))), "")
+    default = next((file["name"] for file in files if is_container(file["name"])), "")
     progress.start(len(wanted), "images")
     try:
         with shard_writer(shard) as writer:

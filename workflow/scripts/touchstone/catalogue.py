@@ -6,6 +6,7 @@ Snakemake parses this on every node, so it imports nothing heavy: no pyarrow, no
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -136,7 +137,8 @@ class Catalogue:
         if origin in RESERVED:
             raise TouchstoneError(f"an origin cannot be called {origin!r}", where=path, mend="rename the card")
         card = load_checked("origin", path)
-        card["file"] = str(path)
+        card["file"] = os.path.relpath(path)  # a clone that moves with its results changes no path
+        where = f"{path}: generators"
         if card["kind"] == "generate":
             name = card["recipe"]["model"]
             if name not in self.models:
@@ -146,11 +148,12 @@ class Catalogue:
                     mend=suggest(name, self.models) or "add it to models.yaml",
                 )
             card["generators"] = [self.models[name]["generator"]]
+            where = f"models.yaml: {name}.generator"
         for generator in card.get("generators", []):
             if generator not in self.generators:
                 raise TouchstoneError(
                     f"there is no generator called {generator!r}",
-                    where=f"{path}: generators",
+                    where=where,
                     mend=suggest(generator, self.generators) or "add it to generators.yaml",
                 )
         self.cards[origin] = card
@@ -158,9 +161,12 @@ class Catalogue:
     def _check_dataset(self) -> None:
         total = sum(self.dataset["splits"].values())
         if abs(total - 1) > 1e-9:
-            raise TouchstoneError(f"the shares of the splits add up to {total:g}, not 1", where=f"{self.dataset_file}: splits")
-        kinds = {next(iter(entry)) for entry in self.dataset.get("reals", {}).values() if "share" in entry}
-        if kinds and not self.dataset.get("fakes"):
+            raise TouchstoneError(
+                f"the shares of the splits add up to {total:g}, not 1",
+                where=f"{self.dataset_file}: splits",
+                mend="change them so that they do",
+            )
+        if any("share" in entry for entry in self.dataset.get("reals", {}).values()) and not self.dataset.get("fakes"):
             raise TouchstoneError(
                 "reals given by `share` follow the number of fakes, but the dataset has none",
                 where=f"{self.dataset_file}: reals",

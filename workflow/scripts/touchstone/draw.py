@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone.catalogue import numbered
@@ -48,7 +49,7 @@ def draw_origin(
     everything = []
     progress.start(sum(part["drawn"] for part in parts))
     for part in parts:
-        rows = table.filter(pa.compute.equal(table["generator"], part["name"]))
+        rows = table.filter(pc.equal(table["generator"], part["name"]))
         if not len(rows):
             raise TouchstoneError(
                 f"the origin holds no image of {part['name'] or 'label real'!r}",

@@ -99,7 +99,7 @@ def fetch_model(*, name: str, source: str, revision: str | None, folder: str, re
         TouchstoneError: The model cannot be had.
     """
     scheme, _, rest = source.partition(":")
-    path = Path(folder)
+    path = Path(folder, revision or source.replace(":", "_").replace("/", "_"))  # one per source: never a stale one
     if scheme == "path":
         _link(path, Path(rest))
     elif not path.exists():
@@ -119,7 +119,7 @@ def fetch_model(*, name: str, source: str, revision: str | None, folder: str, re
             mend="correct `source` in models.yaml, or delete the folder to fetch it again",
         )
     _refuse_pickles(name, path)
-    files = {file.relative_to(path).as_posix(): file for file in sorted(path.rglob("*")) if file.is_file()}
+    files = {file.relative_to(path).as_posix(): file for file in _files_below(path)}
     progress.start(sum(file.stat().st_size for file in files.values()), "bytes")
     hashes = {relative: sha256_of(file, progress.advance) for relative, file in files.items()}
     digest = hashlib.sha256("".join(f"{value}  {key}\n" for key, value in hashes.items()).encode()).hexdigest()
@@ -191,7 +191,7 @@ def _fetch(source: str, path: Path, progress: Progress) -> None:
 def _check(file: dict, path: Path, card: str, progress: Progress) -> dict:
     """The receipt's entry of one file, which must be what the card says."""
     if path.is_dir():
-        sizes = [below.stat().st_size for below in path.rglob("*") if below.is_file()]
+        sizes = [below.stat().st_size for below in _files_below(path)]
         return {"name": file["path"], "path": str(path), "size": sum(sizes), "items": len(sizes)}
     size = path.stat().st_size
     progress.start(size, "bytes")
@@ -204,6 +204,12 @@ def _check(file: dict, path: Path, card: str, progress: Progress) -> dict:
             f"wrong checksum: the file's sha256 is {digest}, its card says {file['sha256']}", where=f"{card}: {path}", mend=mend
         )
     return {"name": file["path"], "path": str(path), "size": size, "sha256": digest}
+
+
+def _files_below(path: Path) -> list[Path]:
+    """Files in a folder and in folders it links to, sorted; ``rglob`` would pass over the latter."""
+    found = (Path(folder, name) for folder, _, names in os.walk(path, followlinks=True) for name in names)
+    return sorted(file for file in found if file.is_file())
 
 
 def _snapshot(repository: str, revision: str, folder: Path) -> None:
@@ -224,8 +230,8 @@ def _snapshot(repository: str, revision: str, folder: Path) -> None:
 
 
 def _refuse_pickles(name: str, path: Path) -> None:
-    for file in path.rglob("*"):
-        if file.suffix in (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"):
+    for file in _files_below(path):
+        if file.suffix.lower() in (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle"):
             raise TouchstoneError(
                 f"model {name!r} holds pickled weights, which can run code when loaded",
                 where=file,

@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from touchstone.errors import TouchstoneError
-from touchstone.files import sha256_of, sole_owner, write_text
+from touchstone.files import read_json, sha256_of, sole_owner, write_text
 from touchstone.progress import Progress
 from touchstone.record import TAKEN
 from touchstone.shards import open_shard, read_picks, shard_writer
@@ -57,6 +57,7 @@ def generate_shard(
         TouchstoneError: All workers died, or one batch killed two of them.
     """
     wanted = read_picks(picks)
+    _require_model(read_json(model))
     partial = Path(f"{shard}.partial")
     batches = [range(start, min(start + recipe["batch"], len(wanted))) for start in range(0, len(wanted), recipe["batch"])]
     work = _work(picks, model, recipe)
@@ -67,6 +68,8 @@ def generate_shard(
         _forget_other_work(partial, work)
         todo = [number for number in range(len(batches)) if not batch_file(partial, number).exists()]
         progress.start(len(wanted), "images", done=len(wanted) - sum(len(batches[number]) for number in todo))
+        if len(todo) < len(batches):
+            progress.say(f"{progress.done:>7,} images are there from an earlier try")
         if todo:
             job = {"picks": str(picks), "model": str(model), "source": source, "recipe": recipe, "partial": str(partial)}
             _Supervisor(job, todo, _devices(workers, len(todo)), partial).run(
@@ -89,6 +92,21 @@ def image_seed(run_seed: int, item: str, attempt: int) -> int:
     """Seed of one image's noise: 63 bits of the hash of (run seed, item id, attempt)."""
     digest = hashlib.blake2b(f"{run_seed}\0{item}\0{attempt}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big") >> 1
+
+
+def _require_model(receipt: dict) -> None:
+    """Fail before any worker starts if a staged file is gone.
+
+    Raises:
+        TouchstoneError: It names the file.
+    """
+    for file in receipt["files"]:
+        if not Path(receipt["path"], file).exists():
+            raise TouchstoneError(
+                f"a file of model {receipt['model']!r} is gone",
+                where=Path(receipt["path"], file),
+                mend="stage it again: delete the folder and run with --forcerun fetch_model",
+            )
 
 
 def _work(picks: str, model: str, recipe: dict) -> str:

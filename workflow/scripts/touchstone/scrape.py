@@ -1,8 +1,8 @@
 """Taking images from a list of addresses with img2dataset.
 
 img2dataset fetches and nothing more: it hands the bytes over as the servers sent them, and whether
-they are an image is found out here. It runs in processes of its own, which run this module too, to
-put a ``Guard`` around what it sets no limits to. Its exit status and marker files decide nothing: a
+they are an image is found out here. It runs in processes of its own, under the ``guard`` that sets
+the limits it lacks. Its exit status and marker files decide nothing: a
 shard is made when every address has its row in the output.
 """
 
@@ -10,30 +10,24 @@ from __future__ import annotations
 
 import functools
 import importlib.metadata
-import ipaddress
 import json
 import math
 import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-import urllib.request
-from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from http.client import HTTPResponse
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from touchstone.demo.web import serving
 from touchstone.errors import TouchstoneError
+from touchstone.guard import REFUSED, TOO_LARGE, refusal
 from touchstone.progress import INTERVAL, Progress, clock, size
 from touchstone.shards import append_rows, read_picks, shard_writer, taken
 
@@ -44,10 +38,10 @@ PATIENCE = 10  # times the timeout that one attempt may take
 START = 300  # seconds that starting and ending img2dataset may take on a slow disk
 OPT_OUTS = ["noai", "noimageai", "noindex", "noimageindex"]  # of X-Robots-Tag, for all agents or "touchstone"
 OUTPUT = "out/00000.parquet"  # of img2dataset, in the scratch folder
+MANY = 10  # addresses of which one at least must answer, or the fault is here
 LOG_LINES = 15  # of img2dataset's log, shown when it failed
 
-# How the messages begin that tell a reason: of Guard, and of img2dataset's download_image.
-REFUSED, TOO_LARGE, OPTED_OUT = "address refused", "larger than the limit", "Use of image disallowed by X-Robots-Tag"
+OPTED_OUT = "Use of image disallowed by X-Robots-Tag"  # how the message of img2dataset begins
 
 
 def scrape_shard(*, picks: str, shard: str, recipe: dict, serve: str | None, partial: str, progress: Progress) -> None:
@@ -96,27 +90,6 @@ def scrape_shard(*, picks: str, shard: str, recipe: dict, serve: str | None, par
     progress.finish(f"in all {clock(time.monotonic() - started)}")
 
 
-def refusal(address: str) -> str:
-    """Why an address must not be asked for; empty if it may.
-
-    Only http and https are fetched, and no host that is ``localhost`` or a number (as inet_aton
-    reads it) in this machine or a private network. A name that leads there is not looked up here.
-    """
-    try:
-        parts = urlsplit(address)
-        host = (parts.hostname or "").rstrip(".")
-    except ValueError as error:
-        return f"not an address: {error}"
-    if parts.scheme not in ("http", "https"):
-        return f"the scheme is {parts.scheme!r}, not http or https"
-    if not host or host == "localhost" or host.endswith(".localhost"):
-        return f"the host is {host!r}"
-    with suppress(ValueError, OSError):  # of a host that is a name
-        number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
-        return "" if number.is_global else f"{host} is not in the public internet"
-    return ""
-
-
 def verdict(message: str) -> tuple[str, int | None]:
     """``(reason, HTTP status)`` of an image that img2dataset did not get, by its message.
 
@@ -150,7 +123,7 @@ def _run(asked: dict[int, str], settings: dict, proxy: str | None, scratch: Path
         "disallowed_header_directives": OPT_OUTS,
     }
     guard = {"max_bytes": settings["max_bytes"], "seconds": PATIENCE * settings["timeout"]}
-    command = [sys.executable, "-m", __name__, json.dumps(options), json.dumps(guard)]
+    command = [sys.executable, "-m", "touchstone.guard", json.dumps(options), json.dumps(guard)]
     modules = [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
     variables = {"PYTHONPATH": os.pathsep.join(modules), "PYTHONUNBUFFERED": "1"}
     variables |= {"NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
@@ -198,7 +171,8 @@ def _read_answers(asked: dict[int, str], scratch: Path, picks: str) -> dict[int,
             where=log,
             mend="run again; the shard is then made anew",
         )
-    if all(answer["reason"] == "not_reached" and not answer["scrape"]["http_status"] for answer in answers.values()):
+    unreached = sum(answer["reason"] == "not_reached" and not answer["scrape"]["http_status"] for answer in answers.values())
+    if unreached == len(answers) >= MANY:
         first = min(asked)
         raise TouchstoneError(
             f"not one of {len(asked):,} addresses answered; {asked[first]}: {answers[first]['scrape']['message']}",
@@ -211,49 +185,3 @@ def _read_answers(asked: dict[int, str], scratch: Path, picks: str) -> dict[int,
 def _read_images(path: Path, group: int) -> pa.ChunkedArray:
     with pq.ParquetFile(path) as file:
         return file.read_row_group(group, columns=["jpg"])["jpg"]
-
-
-class Guard(urllib.request.HTTPRedirectHandler):
-    """Limits that urllib, and so img2dataset, lacks: where redirects lead, bytes and seconds of a body."""
-
-    def __init__(self, max_bytes: int, seconds: float):
-        self.max_bytes, self.seconds = max_bytes, seconds
-
-    def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if why := refusal(newurl):
-            raise OSError(f"{REFUSED}: redirected to {newurl}: {why}")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-    def http_response(self, request: urllib.request.Request, response: HTTPResponse) -> HTTPResponse:
-        response.read = functools.partial(self._read, response, response.read)
-        return response
-
-    https_response = http_response
-
-    def _read(self, response: HTTPResponse, read: Callable) -> bytes:
-        """The whole body, taken in the pieces that are there already, so that the limits are seen in time."""
-        deadline = time.monotonic() + self.seconds
-        body = bytearray()
-        while response.length != 0 and len(body) <= self.max_bytes and (waiting := response.peek()):
-            body += read(len(waiting))
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not done after {self.seconds:g} s")
-        if len(body) > self.max_bytes:
-            raise OSError(f"{TOO_LARGE} of {self.max_bytes:,} bytes")
-        return bytes(body) + read()  # nothing more, or IncompleteRead if the body is too short
-
-
-def _end_with_parent() -> None:
-    """Kill img2dataset's processes when the one that started them is gone, which closes this pipe."""
-    os.read(sys.stdin.fileno(), 1)
-    os.killpg(0, signal.SIGKILL)
-
-
-if __name__ in ("__main__", "__mp_main__"):  # img2dataset's first process, and each that it spawns
-    sys.modules["torch"] = None  # webdataset imports it where it can, which takes seconds, and needs it for nothing here
-    urllib.request.install_opener(urllib.request.build_opener(Guard(**json.loads(sys.argv[2]))))
-if __name__ == "__main__":
-    from img2dataset import download
-
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    download(**json.loads(sys.argv[1]))

@@ -57,7 +57,7 @@ def build(name: str, path: Path) -> None:
             image = Image.open(_package_folder(package) / inside).convert("RGB")
             for number in range(CROPS):
                 suffix, data = _encode(_crop(image, number), number)
-                if (name, photograph, number) == ("photos.zip", "coffee", 5):
+                if (name, photograph, number) == ("photos.zip", "moon", 17):
                     data = data[: len(data) // 2]
                 _add(archive, f"{photograph}/{number:02d}.{suffix}", data, deflate=number % 2 == 0)
         _add(archive, "LICENCES.txt", b"See the packages scikit-image, scikit-learn and Matplotlib.\n", deflate=True)

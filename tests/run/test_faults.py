@@ -1,0 +1,90 @@
+"""Killed builds go on, and a build does not depend on cores or workers: the root hash says so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from tests.building import Workplace
+
+GENERATED = "results/demo/origins/demo_sd/demo_stable_diffusion-{:05d}.parquet"
+
+
+def forget_generated(place: Workplace) -> None:
+    for number in range(2):
+        (place.work / GENERATED.format(number)).unlink()
+
+
+def batches(place: Workplace) -> dict[str, int]:
+    """Finished batches of a shard in work, and when each was made."""
+    return {str(path): path.stat().st_mtime_ns for path in (place.work / "results").rglob("batch-*.parquet")}
+
+
+def wait_for(what, process: subprocess.Popen) -> None:
+    """Until ``what()`` is true; fails if the process ends before."""
+    while not what():
+        assert process.poll() is None, "Snakemake ended before the test could kill it"
+        time.sleep(0.01)  # polls the folder; there is nothing to be told by
+
+
+def test_killed_while_generating_and_run_again(demo, copy):
+    forget_generated(copy)
+    with open(copy.folder / "output.txt", "wb") as output:
+        process = subprocess.Popen(copy.command("--cores", "2"), stdout=output, stderr=output)
+        wait_for(lambda: len(batches(copy)) >= 3, process)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    copy.run("--unlock")
+    text = copy.run()
+    assert copy.root_hash() == demo.root_hash()
+    assert not list((copy.work / "results").rglob("*.partial*"))
+    assert "Nothing to be done" not in text
+
+
+def test_killed_with_its_jobs_loses_only_the_batches_in_hand(demo, copy):
+    forget_generated(copy)
+    with open(copy.folder / "output.txt", "wb") as output:
+        process = subprocess.Popen(copy.command("--cores", "2"), stdout=output, stderr=output, start_new_session=True)
+        wait_for(lambda: len(batches(copy)) >= 3, process)
+        os.killpg(process.pid, signal.SIGKILL)  # Snakemake, its job, and the workers
+        process.wait()
+    there = batches(copy)
+    assert there
+    copy.run("--unlock")
+    text = copy.run()
+    assert "images are there from an earlier try" in text
+    assert copy.root_hash() == demo.root_hash()
+
+
+@pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 3)])
+def test_cores_and_workers_do_not_change_the_dataset(demo, copy, cores, workers):
+    forget_generated(copy)
+    (copy.work / "results/demo/screen.parquet").unlink()
+    copy.run("--set-threads", f"generate_shard={workers}", cores=max(cores, workers))
+    assert copy.root_hash() == demo.root_hash()
+
+
+@pytest.mark.slow
+def test_a_whole_build_on_one_core_is_the_same(demo, tmp_path):
+    place = Workplace(tmp_path / "place")
+    place.run(cores=1)
+    assert place.root_hash() == demo.root_hash()
+
+
+def test_a_flipped_bit_in_a_take_shard_stops_the_pack_and_says_what_to_do(copy):
+    shard = copy.work / "results/demo/origins/demo_photos/real-00001.parquet"
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    stat = shard.stat()
+    shard.write_bytes(data)
+    os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    for packed in (copy.work / "results/demo/data/train").glob("demo_photos-*.parquet"):
+        packed.unlink()
+    text = copy.run(fails=True)
+    assert "a take shard is damaged" in text
+    assert "mend:  remake it: snakemake --forcerun results/demo/origins/demo_photos/real-00001.parquet" in text
+    copy.run("--forcerun", "results/demo/origins/demo_photos/real-00001.parquet")
+    copy.run()

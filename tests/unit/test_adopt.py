@@ -1,0 +1,129 @@
+"""adopt.py: bytes as they lie in the origin, and a row with a reason for every one that cannot be had."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pyarrow.parquet as pq
+import pytest
+
+from touchstone.adopt import adopt_shard
+from touchstone.draw import PICK
+from touchstone.errors import TouchstoneError
+from touchstone.files import write_json
+from touchstone.record import TAKEN, empty_item, table_of
+
+
+@pytest.fixture
+def adopted(tmp_path, progress):
+    """``adopted(paths, members)`` → rows of the shard; a member is a name or a (file, name)."""
+
+    def run(paths, members, shard: str = "shard.parquet") -> list[dict]:
+        rows = []
+        for rank, member in enumerate(members):
+            file, name = member if isinstance(member, tuple) else ("", member)
+            rows.append(empty_item() | {"id": f"mine/{rank}", "source_file": file, "source_member": name, "rank": rank})
+        pq.write_table(table_of(rows, PICK), tmp_path / "picks.parquet")
+        files = [{"name": path.name + ("/" if path.is_dir() else ""), "path": str(path)} for path in paths]
+        write_json(tmp_path / "receipt.json", {"files": files})
+        adopt_shard(
+            picks=str(tmp_path / "picks.parquet"),
+            receipt=str(tmp_path / "receipt.json"),
+            shard=str(tmp_path / shard),
+            progress=progress,
+        )
+        table = pq.read_table(tmp_path / shard)
+        assert table.schema.equals(TAKEN)
+        return table.to_pylist()
+
+    return run
+
+
+KINDS = [("JPEG", "a.jpg"), ("PNG", "b/c.png"), ("WEBP", "d.webp"), ("GIF", "e.gif"), ("TIFF", "f.tif"), ("AVIF", "g.avif")]
+
+
+def test_bytes_are_those_of_the_archive_in_the_order_of_the_picks(adopted, make_zip, picture):
+    members = {name: picture(kind, seed=number) for number, (kind, name) in enumerate(KINDS)}
+    wanted = list(reversed(members))
+    rows = adopted([make_zip(members)], wanted)
+    assert [row["source_member"] for row in rows] == wanted
+    assert [row["image"]["bytes"] for row in rows] == [members[name] for name in wanted]
+    assert [row["format"] for row in rows] == [kind for kind, _ in reversed(KINDS)]
+    assert {row["state"] for row in rows} == {"taken"}
+
+
+def test_stored_and_deflated_members_and_folders_give_the_same_shard(adopted, make_zip, picture, tmp_path):
+    members = {f"{number}.png": picture("PNG", seed=number) for number in range(4)}
+    (tmp_path / "images").mkdir()
+    for name, data in members.items():
+        (tmp_path / "images" / name).write_bytes(data)
+    adopted([make_zip(members, compression=zipfile.ZIP_STORED)], members, "stored.parquet")
+    adopted([make_zip(members)], members, "deflated.parquet")
+    adopted([tmp_path / "images"], members, "folder.parquet")
+    contents = [(tmp_path / f"{name}.parquet").read_bytes() for name in ("stored", "deflated", "folder")]
+    assert contents[0] == contents[1] == contents[2]
+
+
+def test_real_pictures_keep_their_bytes(adopted, make_zip, shared_data):
+    files = sorted((shared_data / "images").iterdir())[:6]
+    rows = adopted([make_zip({path.name: path.read_bytes() for path in files})], [path.name for path in files])
+    assert [row["image"]["bytes"] for row in rows] == [path.read_bytes() for path in files]
+
+
+def test_what_cannot_be_had_is_a_row_with_its_reason(adopted, make_zip, picture, tmp_path):
+    good, other = picture("PNG", size=(120, 90)), picture("PNG", size=(120, 90), seed=1)
+    path = make_zip(
+        {"good.png": good, "flipped.png": other, "cut.png": good[: len(good) // 2], "text.png": b"<html>", "empty.png": b""},
+        compression=zipfile.ZIP_STORED,
+    )
+    data = bytearray(path.read_bytes())
+    data[data.index(other) + 1000] ^= 1
+    path.write_bytes(data)
+    rows = adopted(
+        [path], ["good.png", "gone.png", "flipped.png", "../../etc/passwd", "cut.png", "text.png", "empty.png", "good.png"]
+    )
+    reasons = ["", "missing_member", "corrupt_member", "missing_member", "truncated", "unreadable", "unreadable", ""]
+    assert [row["reason"] for row in rows] == reasons
+    assert [row["state"] for row in rows] == ["rejected" if reason else "taken" for reason in reasons]
+    assert [row["image"] is None for row in rows] == [bool(reason) for reason in reasons]
+    assert all(row["detail"] for row in rows if row["reason"])
+    assert [row["id"] for row in rows] == [f"mine/{rank}" for rank in range(8)]
+
+
+def test_members_of_several_archives(adopted, make_zip, picture):
+    one, two = picture(seed=1), picture(seed=2)
+    paths = [make_zip({"1.jpg": one}, name="one.zip"), make_zip({"1.jpg": two}, name="two.zip")]
+    rows = adopted(paths, [("two.zip", "1.jpg"), ("one.zip", "1.jpg"), "1.jpg"])
+    assert [row["image"]["bytes"] for row in rows] == [two, one, one]  # without a file it is the first container
+
+
+def test_no_picks_give_an_empty_shard(adopted, make_zip):
+    assert adopted([make_zip({"1.jpg": b""})], []) == []
+
+
+def test_adopting_twice_gives_the_same_bytes(adopted, make_zip, picture, tmp_path):
+    archive = make_zip({f"{number}.jpg": picture(seed=number) for number in range(9)})
+    for name in ("a.parquet", "b.parquet"):
+        adopted([archive], [f"{number}.jpg" for number in range(9)], name)
+    assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("name", ["gone.zip", "other.zip"])
+def test_an_archive_that_is_not_there_or_not_a_zip_stops_the_shard(adopted, tmp_path, name):
+    (tmp_path / "other.zip").write_bytes(b"no zip")
+    with pytest.raises(TouchstoneError, match=name):
+        adopted([tmp_path / name], ["1.jpg"])
+    assert not list(tmp_path.glob("*shard*"))
+
+
+def test_a_pick_of_a_file_the_card_no_longer_has(adopted, make_zip):
+    with pytest.raises(TouchstoneError, match=r"no file 'old\.zip'"):
+        adopted([make_zip({"1.jpg": b""})], [("old.zip", "1.jpg")])
+
+
+def test_nothing_is_unpacked_and_nothing_in_the_origin_changes(adopted, make_zip, picture, tmp_path):
+    path = make_zip({"a/1.jpg": picture()})
+    before = (path.stat().st_mtime_ns, path.read_bytes())
+    adopted([path], ["a/1.jpg"])
+    assert (path.stat().st_mtime_ns, path.read_bytes()) == before
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["files.zip", "picks.parquet", "receipt.json", "shard.parquet"]
