@@ -71,7 +71,8 @@ class Workplace:
         if "Nothing to be done" in text:
             return Counter()
         stats = text[text.index("Job stats:") :]
-        return Counter({rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", stats, re.MULTILINE) if rule != "total"})
+        counts = dict(re.findall(r"^(\w+) +(\d+)$", stats, re.MULTILINE))
+        return Counter({rule: int(count) for rule, count in counts.items() if rule != "total"})
 
     def table(self, name: str) -> pa.Table:
         """A table below work/results/demo."""

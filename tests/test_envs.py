@@ -148,7 +148,7 @@ def test_one_at_a_time_in_a_folder(ready, target):
 
 
 def test_clean_removes_what_builds_made_and_links_but_not_what_they_point_to(ready):
-    built = ["results/demo/a", "logs/b", ".snakemake/c", "resources/archives/demo_photos/d", "resources/receipts/models/demo_sd.json"]
+    built = ["results/demo/a", "logs/b", ".snakemake/c", "resources/archives/demo_photos/d", "resources/receipts/demo_sd.json"]
     beside = ["resources/archives/mine/f", "data/g"]
     for name in [*built, *beside]:
         (ready / name).parent.mkdir(parents=True, exist_ok=True)

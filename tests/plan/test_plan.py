@@ -18,9 +18,9 @@ def test_the_whole_plan_is_there_before_anything_is_fetched(place):
     jobs = place.dry_run()
     assert jobs["fetch_model"] == 2
     assert jobs["fetch_origin"] == 3
-    assert jobs["adopt_shard"] == 6
-    assert jobs["scrape_shard"] == 3
-    assert jobs["generate_shard"] == 5
+    assert jobs["adopt_shard"] == 3
+    assert jobs["scrape_shard"] == 2
+    assert jobs["generate_shard"] == 3
     assert jobs["pack_shard"] == 9
     assert not list(place.work.glob("re*")), "a dry run made something"
 
@@ -47,7 +47,7 @@ def test_the_plan_names_what_a_person_must_fetch(place):
 def test_gpu_hours_and_bytes_follow_from_the_cards(place):
     place.edit("origins/demo_sd.yaml", cost={"seconds": 90.0, "bytes": 1_000_000})
     row = next(line for line in place.run("plan", "--quiet", "all").splitlines() if line.startswith("take     demo_sd"))
-    assert row.split()[2:] == ["2", "64", "64.0", "MB", "8", "1.60"]  # 64 x 90 s
+    assert row.split()[2:] == ["1", "64", "64.0", "MB", "4", "1.60"]  # 64 x 90 s
 
 
 def test_one_origin_is_a_target(place):
@@ -57,14 +57,14 @@ def test_one_origin_is_a_target(place):
         "fetch_origin": 1,
         "list_origin": 1,
         "draw_origin": 1,
-        "generate_shard": 2,
+        "generate_shard": 1,
     }
 
 
 def test_an_origin_that_varies_another_lists_that_one_but_does_not_take_it(place):
     jobs = place.dry_run("demo_variations")
     assert jobs["list_origin"] == 2
-    assert jobs["generate_shard"] == 3
+    assert jobs["generate_shard"] == 2
     assert "adopt_shard" not in jobs
 
 

@@ -74,7 +74,8 @@ def test_empty_url_list(place):
 
 
 def test_a_list_without_the_column_the_card_names(place):
-    (place.folder / "config/lists/demo_urls.csv").write_text("id,link,caption,photo\n1,http://a.test/b.jpg,b,c\n", encoding="utf-8")
+    rows = "id,link,caption,photo\n1,http://a.test/b.jpg,b,c\n"
+    (place.folder / "config/lists/demo_urls.csv").write_text(rows, encoding="utf-8")
     text = complaint(place, "results/origins/demo_urls/index.parquet")
     assert "the table has no column 'url'" in text
     assert "its columns are id, link, caption, photo" in text

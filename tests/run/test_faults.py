@@ -10,12 +10,11 @@ import time
 import pytest
 from tests.building import Workplace
 
-GENERATED = "results/demo/origins/demo_sd/demo_stable_diffusion-{:05d}.parquet"
+GENERATED = "results/demo/origins/demo_sd/demo_stable_diffusion-00000.parquet"
 
 
 def forget_generated(place: Workplace) -> None:
-    for number in range(2):
-        (place.work / GENERATED.format(number)).unlink()
+    (place.work / GENERATED).unlink()
 
 
 def batches(place: Workplace) -> dict[str, int]:

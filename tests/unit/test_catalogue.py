@@ -15,9 +15,10 @@ from conftest import HOME
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchstone.catalogue import REAL, Catalogue, Part, apportion, numbered, shards_named_in
+from touchstone.catalogue import Catalogue
 from touchstone.checking import read_yaml
 from touchstone.errors import TouchstoneError
+from touchstone.parts import REAL, Part, apportion, numbered, shards_named_in
 
 CARD = {
     "title": "A card",

@@ -1,7 +1,7 @@
 """fetch: what needs the internet, into resources/.
 
 In:  the card's files, or the model's source.
-Out: resources/archives/<origin>/ and resources/models/<model>/, described by a receipt that later
+Out: resources/archives/<origin>/ and resources/models/<model>/..., described by a receipt that later
      rules depend on: touching an archive reruns nothing, another archive has another receipt.
 """
 

@@ -1,6 +1,6 @@
 """Input and parameter functions of the rules, in the order of the data flow; all are one look-up."""
 
-from touchstone.catalogue import shards_named_in
+from touchstone.parts import shards_named_in
 
 
 def built(what, origin=None):

@@ -1,8 +1,7 @@
 """publish: what a user needs to trust the dataset, and to pass it on.
 
 In:  packed shards, selection and ledger, and the cards of the origins.
-Out: manifest.parquet with the root hash, gates.json, README.md (dataset card), contact_sheet.png,
-     report.html and summary.txt in results/<dataset>/.
+Out: manifest.parquet, gates.json, README.md, contact_sheet.png, report.html, summary.txt.
 """
 
 ABOUT = {

@@ -7,68 +7,15 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
+from touchstone.parts import REAL, Part, apportion, numbered
 
 GPUS_PER_NODE = 4
-REAL = "real"  # stands where a generator's name would, for real images
 RESERVED = {"all", "plan", "data", "picks", "exports"}  # targets and folders beside the origins
-
-
-@dataclass(frozen=True)
-class Part:
-    """The images of one generator (or the real ones) that a dataset wants from one origin."""
-
-    origin: str
-    generator: str  # key in generators.yaml, or REAL
-    targets: dict[str, int]  # images wanted in each split
-    margin: float
-    matched: bool = False  # reals that are as many as the fakes
-
-    @property
-    def quota(self) -> int:
-        """Images wanted, all splits together."""
-        return sum(self.targets.values())
-
-    @property
-    def drawn(self) -> int:
-        """Items drawn: quota x margin, rounded up."""
-        return math.ceil(self.quota * self.margin - 1e-9)
-
-    @property
-    def key(self) -> str:
-        return f"{self.origin}-{self.generator}"
-
-
-def apportion(total: int, shares: Mapping[str, float]) -> dict[str, int]:
-    """Cut ``total`` into whole numbers in proportion to ``shares`` (largest remainder method).
-
-    Ties go to the earlier key, so the result depends on the order of ``shares`` and nothing else.
-    """
-    whole = sum(shares.values())
-    exact = {key: total * share / whole for key, share in shares.items()}
-    cut = {key: math.floor(value + 1e-9) for key, value in exact.items()}
-    by_remainder = sorted(exact, key=lambda key: cut[key] - exact[key])
-    for key in by_remainder[: total - sum(cut.values())]:
-        cut[key] += 1
-    return cut
-
-
-def numbered(total: int, per_shard: int, prefix: str) -> list[str]:
-    """Names of the shards that hold ``total`` items: ``prefix-00000`` and so on."""
-    return [f"{prefix}-{number:05d}" for number in range(math.ceil(total / per_shard))]
-
-
-def shards_named_in(picks: str | Path) -> list[str]:
-    """Take shards (``<origin>/<shard>``) that the pick list of a packed shard names, in order."""
-    with open(picks, encoding="utf-8") as file:
-        next(file)  # the header
-        return list(dict.fromkeys(line.split(",", 1)[0] for line in file))
 
 
 class Catalogue:

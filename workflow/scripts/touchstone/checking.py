@@ -53,7 +53,7 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
 @cache
 def validator(name: str) -> Draft202012Validator:
     """The validator of ``workflow/schemas/<name>.schema.yaml``."""
-    return Draft202012Validator(read_yaml(SCHEMAS / f"{name}.schema.yaml"))
+    return Draft202012Validator(read_yaml(SCHEMAS / f"{name}.schema.yaml"), format_checker=Draft202012Validator.FORMAT_CHECKER)
 
 
 def read_yaml(path: str | Path) -> object:

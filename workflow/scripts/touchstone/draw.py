@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from touchstone.catalogue import numbered
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
+from touchstone.parts import numbered
 from touchstone.progress import Progress
 from touchstone.record import ITEM
 

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from touchstone.catalogue import apportion, numbered
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
+from touchstone.parts import apportion, numbered
 from touchstone.progress import Progress
 from touchstone.record import KEPT, LEDGER, REJECTED, SELECTED, TAKEN_OK
 
