@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
 import time
 
+import pyarrow.parquet as pq
 import pytest
 from tests.building import Workplace
 
@@ -74,16 +76,19 @@ def test_a_whole_build_on_one_core_is_the_same(demo, tmp_path):
 
 
 def test_a_flipped_bit_in_a_take_shard_stops_the_pack_and_says_what_to_do(copy):
-    shard = copy.work / "results/demo/origins/demo_photos/real-00001.parquet"
-    data = bytearray(shard.read_bytes())
-    data[len(data) // 2] ^= 1
-    stat = shard.stat()
+    packed = copy.work / "results/demo/data/train/demo_photos-real-00000.parquet"
+    row = pq.read_table(packed, columns=["image", "id"]).to_pylist()[7]
+    drawn = pq.read_table(copy.work / "results/demo/origins/demo_photos/draw.parquet").to_pylist()
+    name = next(f"results/demo/origins/demo_photos/{pick['shard']}.parquet" for pick in drawn if pick["id"] == row["id"])
+    shard = copy.work / name
+    data, stat = bytearray(shard.read_bytes()), shard.stat()
+    data[data.index(row["image"]["bytes"]) + 99] ^= 1
     shard.write_bytes(data)
     os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    for packed in (copy.work / "results/demo/data/train").glob("demo_photos-*.parquet"):
-        packed.unlink()
+    packed.unlink()
     text = copy.run(fails=True)
-    assert "a take shard is damaged" in text
-    assert "mend:  remake it: snakemake --forcerun results/demo/origins/demo_photos/real-00001.parquet" in text
-    copy.run("--forcerun", "results/demo/origins/demo_photos/real-00001.parquet")
-    copy.run()
+    assert f"a take shard is damaged: the image of {row['id']} is not the one that was taken" in text
+    assert f"mend:  remake it: snakemake --forcerun {name}" in text
+    copy.run("--forcerun", name)
+    assert hashlib.sha256(shard.read_bytes()).hexdigest() != hashlib.sha256(data).hexdigest()
+    assert packed.exists()

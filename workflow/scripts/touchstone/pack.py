@@ -61,7 +61,7 @@ def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progres
 def _read(file: pq.ParquetFile, number: int, path: Path) -> pa.Table:
     try:
         return file.read_row_group(number, columns=PACKED.names).cast(hub_schema())
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
 
 

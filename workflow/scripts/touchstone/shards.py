@@ -53,6 +53,7 @@ class ShardWriter:
             compression={path: "none" if path in plain else "zstd" for path in _leaves(schema)},
             use_dictionary=[path for path in _leaves(schema) if path not in (*plain, "id", "sha256", "pixel_sha256")],
             write_statistics=[path for path in _leaves(schema) if path not in plain],
+            write_page_checksum=True,
         )
         self._tables: list[pa.Table] = []
         self._rows = self._bytes = 0
@@ -106,10 +107,10 @@ def open_shard(path: str | os.PathLike) -> pq.ParquetFile:
         TouchstoneError: It is missing or damaged.
     """
     try:
-        return pq.ParquetFile(path)
+        return pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise TouchstoneError("a shard is missing", where=path, mend=f"make it: snakemake {path}") from None
-    except (pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise TouchstoneError(
             f"a shard is damaged: {error}", where=path, mend=f"delete it and run again; snakemake remakes it: rm {path}"
         ) from None
