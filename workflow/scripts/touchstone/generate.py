@@ -23,7 +23,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, sha256_of, sole_owner, write_text
 from touchstone.progress import Progress
 from touchstone.record import TAKEN
-from touchstone.shards import open_shard, read_picks, shard_writer
+from touchstone.shards import open_shard, read_picks, read_shard, shard_writer
 
 AHEAD = 2  # batches a worker holds: one in work, one waiting, so that it never waits for us
 PACKAGE_PARENT = str(Path(__file__).resolve().parents[1])
@@ -60,10 +60,10 @@ def generate_shard(
     _require_model(read_json(model))
     partial = Path(f"{shard}.partial")
     batches = [range(start, min(start + recipe["batch"], len(wanted))) for start in range(0, len(wanted), recipe["batch"])]
-    work = _work(picks, model, recipe)
+    work = _work([picks, model, *([source] if source else [])], recipe)
     with sole_owner(partial):
         if _made_meanwhile(shard, work):  # by a job that outlived a killed Snakemake
-            shutil.rmtree(partial)
+            _remove(partial)
             return
         _forget_other_work(partial, work)
         todo = [number for number in range(len(batches)) if not batch_file(partial, number).exists()]
@@ -77,9 +77,8 @@ def generate_shard(
             )
         with shard_writer(shard, TAKEN.with_metadata({"work": work})) as writer:
             for number in range(len(batches)):
-                with open_shard(batch_file(partial, number)) as file:
-                    writer.append(file.read())
-        shutil.rmtree(partial)
+                writer.append(read_shard(batch_file(partial, number)))
+        _remove(partial)
     progress.finish()
 
 
@@ -109,10 +108,16 @@ def _require_model(receipt: dict) -> None:
             )
 
 
-def _work(picks: str, model: str, recipe: dict) -> str:
+def _work(files: list[str], recipe: dict) -> str:
     """Digest of everything a shard is made from."""
-    text = json.dumps([sha256_of(picks), sha256_of(model), recipe], sort_keys=True)
+    text = json.dumps([*(sha256_of(file) for file in files), recipe], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _remove(partial: Path) -> None:
+    """Remove the folder as far as possible: NFS keeps a file that is open, as its lock is, and a worker that
+    outlived a killed supervisor may still write."""
+    shutil.rmtree(partial, ignore_errors=True)
 
 
 def _made_meanwhile(shard: str, work: str) -> bool:
@@ -188,8 +193,7 @@ class _Supervisor:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
-                text=True,
-                bufsize=1,
+                bufsize=0,  # a second line in a buffer would be hidden from select()
                 env=environment,
             )
         self.held[worker], self.logs[worker] = deque(), log
@@ -206,7 +210,7 @@ class _Supervisor:
 
     def _send(self, worker: subprocess.Popen, line: str) -> None:
         with suppress(BrokenPipeError):  # it died; its end of stdout says so to the loop in run()
-            print(line, file=worker.stdin, flush=True)
+            worker.stdin.write(f"{line}\n".encode())
 
     def _finished(self, worker: subprocess.Popen, number: int, done: object) -> None:
         self.held[worker].remove(number)

@@ -42,7 +42,7 @@ def list_origin(
         pairs: Index of the origin whose images are varied.
 
     Raises:
-        TouchstoneError: No items, two items with one id, or an unknown generator.
+        TouchstoneError: No items, or an unknown generator.
     """
     files = read_json(receipt)["files"] if receipt else []
     listing = Listing(
@@ -51,21 +51,19 @@ def list_origin(
         pairs=_index_rows(pairs) if pairs else (),
     )
     skipped: Counter[str] = Counter()
-    first: dict[str, str] = {}
+    first: dict[str, str] = {}  # name of the first item skipped for a reason
     ids: set[str] = set()
     progress.start(0)
     with replacing(index) as temporary, pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
         rows: list[dict] = []
         for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
+            row = None if isinstance(item, Skip) else complete(item, origin, generators, kind, licence)
+            if row and row["id"] in ids:
+                item = Skip(row["id"], "an earlier item has the same id")
             if isinstance(item, Skip):
                 skipped[item.why] += 1
                 first.setdefault(item.why, item.name)
                 continue
-            row = complete(item, origin, generators, kind, licence)
-            if row["id"] in ids:
-                raise TouchstoneError(
-                    f"two items have the id {row['id']!r}", where=f"origin {origin}", mend="correct the card's reader"
-                )
             ids.add(row["id"])
             rows.append(row)
             if len(rows) == CHUNK:

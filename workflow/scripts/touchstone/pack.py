@@ -18,7 +18,7 @@ from touchstone.shards import ShardWriter, open_shard, shard_writer
 def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> None:
     """Copy the picked rows of take shards into one shard of the dataset, in the list's order.
 
-    Every image is hashed once more on the way, so that a bit that flipped on a disk stops the
+    The list names the rows of one shard together and in rising order. Every image is hashed once more on the way, so that a bit that flipped on a disk stops the
     build instead of entering the dataset. Memory is one row group of the source.
 
     Args:
@@ -45,6 +45,8 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
 def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progress) -> None:
     rows = [int(pick["row"]) for pick in wanted]
     with open_shard(path) as file:
+        if max(rows) >= file.metadata.num_rows:
+            raise _damaged(path, f"it has {file.metadata.num_rows} rows, the list asks for row {max(rows)}")
         first = 0
         for number in range(file.num_row_groups):
             last = first + file.metadata.row_group(number).num_rows
@@ -71,7 +73,7 @@ def _verify(table: pa.Table, wanted: list[dict], path: Path) -> None:
     for position, pick in enumerate(wanted):
         if table["id"][position].as_py() != pick["id"]:
             raise _damaged(path, f"row {pick['row']} is not {pick['id']}")
-        if hashlib.sha256(data[position].as_buffer()).hexdigest() != pick["sha256"]:
+        if hashlib.sha256(data[position].as_buffer() or b"").hexdigest() != pick["sha256"]:
             raise _damaged(path, f"the image of {pick['id']} is not the one that was taken")
 
 

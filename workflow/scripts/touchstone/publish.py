@@ -13,7 +13,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import replacing, write_json, write_text
 from touchstone.progress import Progress
 from touchstone.record import KEPT, MANIFEST, REASONS, REJECTED
-from touchstone.shards import open_shard
+from touchstone.shards import read_shard
 
 
 def write_manifest(*, packed: list[str], folder: str, ledger: str, manifest: str, progress: Progress) -> None:
@@ -37,8 +37,7 @@ def write_manifest(*, packed: list[str], folder: str, ledger: str, manifest: str
     tables = []
     columns = [name for name in MANIFEST.names if name not in ("split", "file", "row")]
     for path in sorted(packed):
-        with open_shard(path) as file:
-            table = file.read(columns=columns).replace_schema_metadata()
+        table = read_shard(path, columns).replace_schema_metadata()
         place = Path(path)
         extra = {
             "split": pa.repeat(place.parent.name, len(table)),

@@ -21,7 +21,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
 from touchstone.progress import Progress
 from touchstone.record import REJECTED, SCREENED, TAKEN_OK
-from touchstone.shards import open_shard
+from touchstone.shards import read_shard
 
 FACTS = ["phash", "luma_std"]  # needed here and not passed on
 
@@ -95,8 +95,7 @@ def _origin(drawn: str, shards: dict[tuple[str, str], str], progress: Progress) 
     for shard in pc.unique(draw["shard"]).to_pylist():
         wanted = draw.filter(pc.equal(draw["shard"], shard))
         path = shards[origin, shard]
-        with open_shard(path) as file:
-            taken = file.read(columns=["id", *columns])
+        taken = read_shard(path, ["id", *columns])
         if not taken["id"].equals(wanted["id"]):
             raise TouchstoneError(
                 "a shard does not hold exactly the items that were drawn for it",
@@ -129,7 +128,8 @@ def _repetitions(table: pa.Table, open_rows: np.ndarray) -> tuple[np.ndarray, np
 def _groups(table: pa.Table, bits: int, seed: int) -> np.ndarray:
     """A key per row, equal for rows that share a group key, a pair, or nearly the same picture.
 
-    Rejected rows take part: what they tie together belongs together.
+    Rejected rows take part: what they tie together belongs together. Blank pictures are all alike
+    without being related, so they do not count as nearly the same.
     """
     count = len(table)
     ids = table["id"].combine_chunks()
@@ -140,7 +140,7 @@ def _groups(table: pa.Table, bits: int, seed: int) -> np.ndarray:
         keys.append(pc.list_flatten(lists))
     encoded = pa.chunked_array(keys).combine_chunks().dictionary_encode()
     columns = encoded.indices.to_numpy()
-    hashed = np.flatnonzero(pc.is_valid(table["phash"]).to_numpy(zero_copy_only=False))
+    hashed = np.flatnonzero(pc.fill_null(pc.greater(table["luma_std"], 0), False).to_numpy(zero_copy_only=False))
     hashes = np.array([int(text, 16) for text in table["phash"].take(pa.array(hashed)).to_pylist()], dtype=np.uint64)
     near = hashed[near_pairs(hashes, bits)]
     size = count + len(encoded.dictionary)  # nodes: rows, then keys

@@ -101,7 +101,7 @@ def read_picks(path: str | os.PathLike) -> list[dict]:
 
 
 def open_shard(path: str | os.PathLike) -> pq.ParquetFile:
-    """Open a shard for reading.
+    """Open a shard for reading; every page is checked against its checksum when it is read.
 
     Raises:
         TouchstoneError: It is missing or damaged.
@@ -111,9 +111,26 @@ def open_shard(path: str | os.PathLike) -> pq.ParquetFile:
     except FileNotFoundError:
         raise TouchstoneError("a shard is missing", where=path, mend=f"make it: snakemake {path}") from None
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise TouchstoneError(
-            f"a shard is damaged: {error}", where=path, mend=f"delete it and run again; snakemake remakes it: rm {path}"
-        ) from None
+        raise _damaged(path, error) from None
+
+
+def read_shard(path: str | os.PathLike, columns: list[str] | None = None) -> pa.Table:
+    """All rows of a shard.
+
+    Raises:
+        TouchstoneError: It is missing or damaged.
+    """
+    with open_shard(path) as file:
+        try:
+            return file.read(columns=columns)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            raise _damaged(path, error) from None
+
+
+def _damaged(path: str | os.PathLike, why: Exception) -> TouchstoneError:
+    return TouchstoneError(
+        f"a shard is damaged: {why}", where=path, mend=f"delete it and run again; snakemake remakes it: rm {path}"
+    )
 
 
 def image_bytes(table: pa.Table, row: int) -> int:

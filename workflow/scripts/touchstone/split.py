@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
@@ -134,7 +135,7 @@ def _matched(targets: np.ndarray, reals: list[int], kept: np.ndarray, place: np.
 def _paired(table: pa.Table, kept: np.ndarray) -> np.ndarray:
     """Mask of the real images that kept fakes were made from."""
     pairs = table["paired_real_images"].combine_chunks().filter(pa.array(kept))
-    return pa.compute.is_in(table["id"], value_set=pairs.flatten()).to_numpy(zero_copy_only=False)
+    return pc.is_in(table["id"], value_set=pairs.flatten()).to_numpy(zero_copy_only=False)
 
 
 def _packed_names(
@@ -172,7 +173,7 @@ def _write(table: pa.Table, plan: list[dict], pack_items: int, selection: str, l
     wanted = {(part["origin"], part["part"]): sum(part["targets"].values()) for part in plan}
     column = [wanted[key] for key in zip(sums["origin"].to_pylist(), sums["part"].to_pylist(), strict=True)]
     sums = sums.append_column("wanted", pa.array(column, pa.int64())).select(LEDGER.names).cast(LEDGER)
-    if pa.compute.sum(sums["items"]).as_py() != len(table):
+    if pc.sum(sums["items"]).as_py() != len(table):
         raise TouchstoneError("the ledger does not close", where=ledger, mend="report this; it is a defect of Touchstone")
     for path, rows in ((selection, table), (ledger, sums)):
         with replacing(path) as temporary:
@@ -184,11 +185,11 @@ def _write(table: pa.Table, plan: list[dict], pack_items: int, selection: str, l
         for name, target in part["targets"].items()
         for shard in numbered(target, pack_items, f"{part['origin']}-{part['part']}")
     }
-    chosen = table.filter(pa.compute.equal(table["state"], KEPT)).select(columns).to_pylist()
+    chosen = table.filter(pc.equal(table["state"], KEPT)).select(columns).to_pylist()
     for row in sorted(chosen, key=lambda row: row["rank"]):
         lists[row["split"], row["packed"]].append([f"{row['origin']}/{row['shard']}", row["row"], row["id"], row["sha256"]])
     for (name, shard), rows in lists.items():
-        with replacing(Path(picks, name, f"{shard}.csv")) as temporary, open(temporary, "w", newline="") as file:
+        with replacing(Path(picks, name, f"{shard}.csv")) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["shard", "row", "id", "sha256"])
             writer.writerows(rows)
