@@ -1,88 +1,191 @@
-"""Planning at scale: time and memory of ``snakemake -n`` for catalogues of 5,000 and 20,000 shard jobs.
+"""How long planning takes: ``snakemake -n`` for a million images, and for 5,000 and 20,000 shard jobs.
 
-python -m benchmarks.planning [--write]
+Run it from the repository's folder: ``python -m benchmarks.planning [--write]``. The limit it measures
+against, in the same run, is Snakemake's own: a workflow of as many jobs of one rule that has nothing but
+an output, a log and a script.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import platform
 import re
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
+from datetime import date
+from importlib.metadata import version
 from pathlib import Path
+from time import perf_counter
 
 import yaml
 from tests.building import HOME, Workplace
 
-IMAGES = {"a million images": 1_000_000, "5,000 shard jobs": 3_400_000, "20,000 shard jobs": 13_600_000}
+SIZES = {"a million images": 1_000_000, "5,000 shard jobs": 3_390_000, "20,000 shard jobs": 13_740_000}  # images
+MODELS, COLLECTIONS, GENERATORS_PER_COLLECTION, ARCHIVES, WEBS = 10, 8, 5, 4, 3  # 25 origins, 50 generators
 RUNS = 3
-print(resource, argparse, os, re, subprocess, sys, tempfile, time, dataclass, RUNS, HOME) if 0 else None
+RESULTS = HOME / "benchmarks/RESULTS.md"
+BARE = """
+rule all:
+    input: [f"results/{n}.txt" for n in range(config["jobs"] - 1)]
 
-GENERATED, COLLECTED, PHOTOGRAPHED, SCRAPED = 10, 8, 4, 3  # origins of each sort, 25 in all
-GENERATORS_OF_COLLECTION = 3
+rule one:
+    output: "results/{n}.txt"
+    log: "logs/{n}.log"
+    script: "one.py"
+"""
+
+ABOUT = """\
+`python -m benchmarks.planning`, {date}, on {machine}: wall time and peak memory, fastest of {runs} runs.
+A synthetic catalogue of 25 origins, shard sizes of the defaults, nothing fetched yet. Jobs and files are
+what `snakemake plan` states. *Bare* is `snakemake -n` of as many jobs of one rule that has nothing but an
+output, a log and a script: what Snakemake itself takes.
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one command took: wall time, and the most memory it held."""
+
+    seconds: float
+    n_bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.seconds:.1f} s, {self.n_bytes / 1e6:.0f} MB"
 
 
 def write_catalogue(folder: Path, images: int) -> Workplace:
-    """A catalogue of 25 origins of all kinds in ``folder/config``, and a dataset ``demo`` of so many images.
+    """A place to plan in: a synthetic catalogue of all kinds, and a dataset of so many images.
 
-    Half of the images are fakes: from 10 models, and from 8 archives of 3 generators each; half are
-    reals: from 4 archives and 3 lists of addresses. Shard sizes and margins are the defaults.
+    Half of the images are fakes, as many of each generator; some are generated here and some come in
+    collections. The other half are reals, from archives and from the web. Shard sizes and margins are the defaults.
     """
-    cards, files = {}, {}
-    models = {f"model_{n}": f"generator_{n}" for n in range(GENERATED)}
-    generators = [*models.values(), *(f"collected_{n}" for n in range(GENERATORS_OF_COLLECTION * COLLECTED))]
-    for n, model in enumerate(models):
-        recipe = {"mode": "text_to_image", "model": model, "steps": 50, "size": [512, 512], "batch": 8, "seed": 1}
-        cards[f"generated_{n}"] = _card("generate", "prompts.csv", _table("prompts.csv"), **recipe)
-    for n in range(COLLECTED):
-        own = generators[GENERATED:][n::COLLECTED]
-        reader = {"name": "folders", "generators": {name: name for name in own}}
-        cards[f"collection_{n}"] = _card("archive", "images.zip", reader) | {"generators": own}
-    for n in range(PHOTOGRAPHED):
-        cards[f"photos_{n}"] = _card("archive", "images.zip", {"name": "folders"})
-    for n in range(SCRAPED):
-        cards[f"addresses_{n}"] = _card("urls", "addresses.csv", _table("addresses.csv"))
-    for name, card in cards.items():
-        files[f"origins/{name}"] = card
-    fakes = [name for name in cards if name.startswith(("generated", "collection"))]
-    reals = [name for name in cards if name not in fakes]
+    models = {f"model_{n}": f"generator_{n}" for n in range(MODELS)}
+    collections = {f"collection_{n}": [f"maker_{n}_{k}" for k in range(GENERATORS_PER_COLLECTION)] for n in range(COLLECTIONS)}
+    generators = [*models.values(), *(name for names in collections.values() for name in names)]
+    table = {"name": "table", "file": "list.csv", "columns": {"id": "id"}}
+    how = {"mode": "text_to_image", "steps": 50, "guidance": 7.5, "size": [512, 512], "batch": 8, "seed": 1}
+    fakes = {f"generated_{n}": _card("generate", table, model=name, **how) for n, name in enumerate(models)}
+    for origin, names in collections.items():
+        reader = {"name": "folders", "generators": {f"images/{name}": name for name in names}}
+        fakes[origin] = _card("archive", reader) | {"generators": names}
+    reals = {f"archive_{n}": _card("archive", {"name": "folders"}) for n in range(ARCHIVES)}
+    reals |= {f"web_{n}": _card("urls", table) for n in range(WEBS)}
+    quota = images // 2 // len(generators)
+    files = {f"origins/{origin}": card for origin, card in (fakes | reals).items()}
+    files["origins/generators"] = {name: {"name": name, "released": "2026-01-01"} for name in generators}
     files["origins/models"] = {
-        name: {"source": "hub:owner/name", "revision": "0" * 40, "generator": made, "licence": "MIT"} for name, made in models.items()
+        name: {"source": f"hub:owner/{name}", "revision": "0" * 40, "generator": generator, "licence": "MIT"}
+        for name, generator in models.items()
     }
-    files["origins/generators"] = {name: {"name": name.title(), "released": "2026-01-01"} for name in generators}
     files["datasets/scale"] = {
-        "title": "Planning at scale",
+        "title": f"{images:,} images",
         "seed": 1,
         "splits": {"train": 0.8, "validation": 0.1, "test": 0.1},
-        "fakes": {name: {"quota": images // 2 // len(generators)} for name in fakes},
-        "reals": {name: {"share": 1} for name in reals},
+        "fakes": {origin: {"quota": quota} for origin in fakes},
+        "reals": {origin: {"share": 1} for origin in reals},
     }
     files["config"] = {"dataset": "scale", "cards": [], "datasets": []}
     for name, content in files.items():
         path = folder / "config" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return Workplace(folder)  # names its own folders in config.yaml
+    return Workplace(folder)  # which enters the folders of cards and datasets into config.yaml
 
 
-def _card(kind: str, file: str, reader: dict, **recipe: object) -> dict:
+def _card(kind: str, reader: dict, **recipe: object) -> dict:
+    file = reader.get("file", "images.zip")
     return {
-        "title": f"Synthetic origin of kind {kind}",
+        "title": "Synthetic",
         "homepage": "https://example.org",
         "licence": "CC0-1.0",
         "access": "open",
         "kind": kind,
-        "files": [{"path": file, "source": f"https://example.org/{file}", "size": 10**11}],
+        "files": [{"path": file, "source": f"https://example.org/{file}", "size": 1_000_000}],
         "cost": {"bytes": 200_000, "seconds": 2},
         "recipe": {"revision": 1, "reader": reader, **recipe},
-        "examples": [{"given": "x", "expect": "skip"}],
+        "examples": [{"given": "a/b.jpg", "expect": "skip"}],
     }
 
 
-def _table(file: str) -> dict:
-    return {"name": "table", "file": file, "columns": {"id": "id"}}
+def bare(folder: Path, jobs: int) -> list[str]:
+    """The command that plans so many jobs of a workflow that has nothing to it."""
+    (folder / "Snakefile").write_text(BARE, encoding="utf-8")
+    (folder / "one.py").touch()
+    command = [sys.executable, "-m", "snakemake", "-n", "--cores", "1", "--config", f"jobs={jobs}"]
+    return [*command, "--snakefile", str(folder / "Snakefile"), "--directory", str(folder), "--workflow-profile", "none"]
+
+
+def measure(command: list[str]) -> tuple[Cost, str]:
+    """Run the command; what it took and what it printed."""
+    with tempfile.TemporaryFile() as output:
+        start = perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | {"NO_COLOR": "1"})
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        text = output.read().decode()
+    if process.returncode:
+        raise SystemExit(text[-6000:])
+    return Cost(seconds, usage.ru_maxrss * 1024), text
+
+
+def fastest(commands: dict[str, list[str]]) -> dict[str, Cost]:
+    """The fastest of ``RUNS`` runs of each command, taken in turns."""
+    runs = [{name: measure(command)[0] for name, command in commands.items()} for _ in range(RUNS)]
+    return {name: min((run[name] for run in runs), key=lambda cost: cost.seconds) for name in commands}
+
+
+def results() -> str:
+    """Measure everything; a Markdown section."""
+    lines = [
+        "| build | images | jobs | files | `snakemake plan` | `snakemake -n` | with `profiles/slurm` | bare | `-n` / bare |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    found = {}
+    for name, images in SIZES.items():
+        with tempfile.TemporaryDirectory() as folder:
+            place = write_catalogue(Path(folder), images)
+            plan = place.command("plan", "--quiet", "all", "--cores", "1")
+            total = re.search(r"^total +([\d,]+) .* ([\d,]+) +[\d.,]+$", measure(plan)[1], re.MULTILINE)
+            jobs, files = (int(number.replace(",", "")) for number in total.groups())
+            dry_run = place.command("-n", "--cores", "1")
+            slurm = place.command("-n", "--profile", str(HOME / "profiles/slurm"))
+            cost = fastest({"plan": plan, "dry run": dry_run, "slurm": slurm, "bare": bare(Path(folder), jobs)})
+        found[name] = jobs, cost
+        ratio = cost["dry run"].seconds / cost["bare"].seconds
+        lines.append(f"| {name} | {images:,} | {jobs:,} | {files:,} | {' | '.join(map(str, cost.values()))} | {ratio:.2f} |")
+        print(lines[-1], file=sys.stderr)
+    (_, (few, small), (many, large)) = found.values()
+    growth = (f"{large[key].seconds / small[key].seconds:.2f}, {large[key].n_bytes / small[key].n_bytes:.2f}" for key in small)
+    lines.append(f"| 20,000 / 5,000 | | {many / few:.2f} | | {' | '.join(growth)} | |")
+    return "\n".join([ABOUT.format(date=date.today(), runs=RUNS, machine=machine()), *lines])
+
+
+def machine() -> str:
+    """What the figures were taken on."""
+    cpu = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
+    return (
+        f"{os.cpu_count()} cores ({cpu[1] if cpu else platform.machine()}), "
+        f"Python {platform.python_version()}, Snakemake {version('snakemake')}"
+    )
+
+
+def write(section: str, text: str) -> None:
+    """Replace one section of RESULTS.md, which stands between two comments."""
+    begin, end = f"<!-- {section} -->\n", f"<!-- /{section} -->"
+    before, rest = RESULTS.read_text(encoding="utf-8").split(begin)
+    RESULTS.write_text(f"{before}{begin}{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--write", action="store_true", help="put the figures into benchmarks/RESULTS.md")
+    arguments = parser.parse_args()
+    table = results()
+    print(table)
+    if arguments.write:
+        write("planning", table)

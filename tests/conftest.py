@@ -7,13 +7,11 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
+from tests.building import HOME
+from tests.pictures import drawing, encode
 
 from touchstone.progress import Progress
-
-HOME = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -34,21 +32,6 @@ def progress() -> Progress:
 def _picture(kind: str = "JPEG", size: tuple[int, int] = (48, 40), mode: str = "RGB", seed: int = 0, **options: object) -> bytes:
     """An encoded picture: smooth hills with a little noise, different for every seed."""
     return encode(drawing(size, mode, seed), kind, **options)
-
-
-def drawing(size: tuple[int, int] = (48, 40), mode: str = "RGB", seed: int = 0) -> Image.Image:
-    """The picture before it is encoded."""
-    random = np.random.default_rng(seed)
-    x, y = np.meshgrid(np.linspace(0, 1, size[0]), np.linspace(0, 1, size[1]))
-    waves = [np.sin(2 * np.pi * (a * x + b * y + c)) for a, b, c in random.uniform(0.3, 2, (3, 3))]
-    pixels = 128 + 90 * np.stack(waves, axis=-1) + random.normal(0, 4, (size[1], size[0], 3))
-    return Image.fromarray(pixels.clip(0, 255).astype(np.uint8)).convert(mode)
-
-
-def encode(image: Image.Image, kind: str, **options: object) -> bytes:
-    data = io.BytesIO()
-    image.save(data, kind, **options)
-    return data.getvalue()
 
 
 @pytest.fixture(scope="session")

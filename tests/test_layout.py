@@ -6,7 +6,7 @@ import ast
 import re
 
 import pytest
-from conftest import HOME
+from tests.building import HOME
 
 PACKAGE = sorted((HOME / "workflow" / "scripts" / "touchstone").rglob("*.py"))
 SCRIPTS = sorted((HOME / "workflow" / "scripts").glob("*.py"))

@@ -11,9 +11,9 @@ from fractions import Fraction
 
 import pytest
 import yaml
-from conftest import HOME
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.building import HOME
 
 from touchstone.catalogue import Catalogue
 from touchstone.checking import read_yaml

@@ -110,7 +110,7 @@ def test_every_schema_is_one_and_explains_itself(path):
         ("models", "m.source", "hub:a/b", "the key 'revision' is missing", "m", "revision"),
         ("models", "m.source", "s3:a", "must be like ^(hub|demo|path)", "m.source", "hub"),
         ("models", "m.licence", ..., "the key 'licence' is missing", "m", "SPDX"),
-        ("generators", "real", {"name": "x", "released": "2020-01-01"}, "'real' should not be valid", "", "schemas"),
+        ("generators", "real", {"name": "x", "released": "2020-01-01"}, "the key 'real' does not belong here", "", "schemas"),
         ("generators", "sd.released", "August", "must be like", "sd.released", "YYYY-MM-DD"),
         ("config", "dataset", "My-Data", "must be like", "dataset", "Name of the dataset"),
         ("config", "jobs", 4, "unknown key 'jobs'", "", "known keys: dataset, cards"),
@@ -126,7 +126,7 @@ def test_a_mistake_is_told_with_key_and_mend(schema, key, new, what, where, mend
 @pytest.mark.parametrize(
     ("key", "new", "what"),
     [
-        ("generators", ["sd"], "the key of ['sd'] does not belong here"),
+        ("generators", ["sd"], "the key 'generators' does not belong here"),
         ("recipe.size", [60, 64], "60 is not allowed: must be a multiple of 8"),
         ("recipe.size", [64], "must have at least 2 entries"),
         ("recipe.model", ..., "the key 'model' is missing"),

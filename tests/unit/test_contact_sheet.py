@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from test_dataset_card import MANIFEST, make_dataset, manifest_schema, picture, record
+from tests.finished import MANIFEST, make_dataset, manifest_schema, picture, record
 
 from touchstone.contact_sheet import CELL, CHECKER, GAP, GROUND, LABEL, MARGIN, contact_sheet, thumbnail
 from touchstone.errors import TouchstoneError

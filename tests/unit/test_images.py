@@ -12,10 +12,10 @@ from importlib import resources
 
 import numpy as np
 import pytest
-from conftest import drawing, encode
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.pictures import drawing, encode
 
 from touchstone.demo.photos import COLLECTIONS
 from touchstone.images import FORMATS, BadImage, jpeg_quality, measure

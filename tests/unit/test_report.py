@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from test_dataset_card import CARDS, CELLS, HASH, REJECTED, TEXTS, WANTED, make_dataset, manifest_schema, tables_of
+from tests.finished import CARDS, CELLS, HASH, REJECTED, TEXTS, WANTED, make_dataset, manifest_schema, tables_of
 
 from touchstone.contact_sheet import contact_sheet
 from touchstone.errors import TouchstoneError

@@ -119,8 +119,9 @@ def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
         about = schema.get("properties", {}).get(missing)
         about = about.get("description") if isinstance(about, dict) else None
         return TouchstoneError(f"the key {missing!r} is missing", where=where, mend=about or f"add {missing!r}")
-    if error.schema is False:  # jsonschema does not say which key it was
-        return TouchstoneError(f"the key of {_shown(error.instance)} does not belong here", where=where, mend=f"remove it; {SEE}")
+    if error.validator == "not":  # how a schema says that a key may not be there, or not be called so
+        name = error.instance if isinstance(error.instance, str) else key
+        return TouchstoneError(f"the key {name!r} does not belong here", where=where, mend=f"remove it; {SEE}")
     about = schema.get("description") or SEE
     forms = error.validator_value if error.validator in ("anyOf", "oneOf") else []
     if keys := [key for form in forms for key in form.get("required", [])]:

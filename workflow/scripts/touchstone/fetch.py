@@ -20,6 +20,11 @@ from touchstone.progress import Progress
 
 TIMEOUT = 60  # seconds without a byte until a download is given up
 
+# Of a model's repository: what diffusers reads lies in folders, beside them only texts. Single-file
+# checkpoints, other precisions and pickles are not fetched.
+WANTED = ["*/*", "*.json", "*.txt", "*.md"]
+UNWANTED = ["*.bin", "*.ckpt", "*.pt", "*.pth", "*.msgpack", "*.onnx*", "*.fp16.*", "*.non_ema.*"]
+
 
 def fetch_origin(
     *,
@@ -216,10 +221,8 @@ def _snapshot(repository: str, revision: str, folder: Path) -> None:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    try:  # resumes by itself; pickles are never fetched
-        snapshot_download(
-            repository, revision=revision, local_dir=folder, ignore_patterns=["*.bin", "*.ckpt", "*.pt", "*.msgpack", "*.onnx*"]
-        )
+    try:  # resumes by itself
+        snapshot_download(repository, revision=revision, local_dir=folder, allow_patterns=WANTED, ignore_patterns=UNWANTED)
     except (HfHubHTTPError, OfflineModeIsEnabled, OSError) as error:
         raise TouchstoneError(
             f"the hub did not give the model: {str(error).splitlines()[0]}",

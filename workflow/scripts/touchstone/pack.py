@@ -18,8 +18,9 @@ from touchstone.shards import ShardWriter, open_shard, shard_writer
 def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> None:
     """Copy the picked rows of take shards into one shard of the dataset, in the list's order.
 
-    The list names the rows of one shard together and in rising order. Every image is hashed once more on the way, so that a bit that flipped on a disk stops the
-    build instead of entering the dataset. Memory is one row group of the source.
+    The list names the rows of one shard together and in rising order. Every image is hashed once
+    more on the way, so that a bit that flipped on a disk stops the build instead of entering the
+    dataset. Memory is one row group of the source.
 
     Args:
         picks: List that ``split`` wrote: take shard, row, id, sha256.

@@ -38,9 +38,7 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     """
     rows = []
     models = {catalogue.card(origin)["recipe"]["model"] for origin in catalogue.of_kind("generate")}
-    for name in sorted(models):
-        network = catalogue.models[name]["source"].startswith("hub:")
-        rows.append(Row("fetch", f"model {name}", 1, files=3, network=network))
+    rows += [_model_row(name, catalogue.models[name], Path(folder)) for name in sorted(models)]
     for origin, card in catalogue.cards.items():
         if card.get("files"):
             rows.append(_fetch_row(catalogue, origin, Path(folder)))
@@ -66,6 +64,13 @@ def print_plan(catalogue: Catalogue, log: str) -> None:
     print(text, flush=True)
 
 
+def _model_row(name: str, model: dict, folder: Path) -> Row:
+    scheme, _, rest = model["source"].partition(":")
+    network = scheme == "hub" and not (folder / "resources/models" / name / model["revision"]).exists()
+    missing = scheme == "path" and not (folder / rest).exists()
+    return Row("fetch", f"model {name}", 1, files=3, network=network, note=f"missing by hand: {rest}" if missing else "")
+
+
 def _fetch_row(catalogue: Catalogue, origin: str, folder: Path) -> Row:
     card = catalogue.card(origin)
     placed = catalogue.config.get("paths", {}).get(origin)
@@ -73,6 +78,8 @@ def _fetch_row(catalogue: Catalogue, origin: str, folder: Path) -> Row:
     for file in card["files"]:
         there = any(base and (Path(base) / file["path"]).exists() for base in (placed, folder / "resources/archives" / origin))
         source = file.get("source", "")
+        if source.startswith("card:"):
+            there, source = there or (Path(card["file"]).parent / source[5:]).exists(), ""
         if not there and not source:
             missing.append(file["path"])
         network |= not there and source.startswith("http")

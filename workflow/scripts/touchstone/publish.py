@@ -86,14 +86,14 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
         if values["share"] > limits["max_rejected"]:
             reasons = ", ".join(f"{count:,} {reason} ({REASONS[reason][1]})" for reason, count in values["reasons"].items())
             faults.append(
-                f"{origin}: {values['faulty']:,} of {values['drawn']:,} items are rejected ({values['share']:.0%}, "
-                f"gates.max_rejected allows {limits['max_rejected']:.0%}): {reasons}"
+                f"{origin}: {values['faulty']:,} of {values['drawn']:,} items are rejected ({100 * values['share']:.3g}%, "
+                f"gates.max_rejected allows {100 * limits['max_rejected']:g}%): {reasons}"
             )
     for name, values in measured["parts"].items():
         if values["wanted"] and values["missing"] / values["wanted"] > limits["max_shortfall"]:
             faults.append(
                 f"{name}: {values['missing']:,} of {values['wanted']:,} images are missing "
-                f"(gates.max_shortfall allows {limits['max_shortfall']:.0%}): raise its margin, or lower its quota"
+                f"(gates.max_shortfall allows {100 * limits['max_shortfall']:g}%): raise its margin, or lower its quota"
             )
     if measured["torn_groups"]:
         faults.append(f"{measured['torn_groups']:,} groups are torn between splits: report this, it is a defect of Touchstone")

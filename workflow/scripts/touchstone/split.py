@@ -1,8 +1,9 @@
 """The split step: exactly as many images as asked for in each split, and no group torn.
 
 A group (``screen``) goes into one split as a whole. Which one is first of all decided by the hash
-of its key, so that more items or another origin move few of those that are there; a group goes
-elsewhere only where its own split has no room for all of it and another has more.
+of its key and the shares of its first part, so that more items move few of those that are there,
+and an origin with groups of its own moves none; a group goes elsewhere only where its own split has
+no room for all of it and another has more.
 """
 
 from __future__ import annotations
@@ -69,13 +70,16 @@ def assign(cell: np.ndarray, group: np.ndarray, rank: np.ndarray, targets: np.nd
     """
     room = targets.astype(np.int64).copy()
     place = np.empty(len(cell), dtype=np.int64)
-    shares = np.cumsum(targets.sum(axis=0) / max(targets.sum(), 1))
     keys, inverse, sizes = np.unique(group, return_inverse=True, return_counts=True)
-    preferred = np.minimum(np.searchsorted(shares, keys / 2.0**64, side="right"), targets.shape[1] - 1)
+    first = np.full(len(keys), len(targets))
+    np.minimum.at(first, inverse, cell)
+    shares = np.cumsum(targets, axis=1) / np.maximum(targets.sum(axis=1, keepdims=True), 1)
+    preferred = np.minimum((shares[first] <= keys[:, None] / 2.0**64).sum(axis=1), targets.shape[1] - 1)
     order = np.argsort(inverse, kind="stable")
     starts = np.concatenate([[0], np.cumsum(sizes)])
     large = np.flatnonzero(sizes > 1)
-    for number in large[np.lexsort((keys[large], -sizes[large]))]:  # large groups first: they fit worst
+    chance = keys[large].byteswap()  # by key, those that prefer the last split would come last and find it full
+    for number in large[np.lexsort((chance, -sizes[large]))]:  # large groups first: they fit worst
         members = order[starts[number] : starts[number + 1]]
         parts, counts = np.unique(cell[members], return_counts=True)
         gain = np.minimum(counts[:, None], np.maximum(room[parts], 0)).sum(axis=0)
@@ -189,7 +193,8 @@ def _write(table: pa.Table, plan: list[dict], pack_items: int, selection: str, l
     for row in sorted(chosen, key=lambda row: row["rank"]):
         lists[row["split"], row["packed"]].append([f"{row['origin']}/{row['shard']}", row["row"], row["id"], row["sha256"]])
     for (name, shard), rows in lists.items():
-        with replacing(Path(picks, name, f"{shard}.csv")) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        path = Path(picks, name, f"{shard}.csv")
+        with replacing(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(["shard", "row", "id", "sha256"])
             writer.writerows(rows)

@@ -1,0 +1,134 @@
+"""A small finished dataset with its manifest and ledger, as the steps before publishing leave them."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from PIL import Image, ImageDraw
+
+from touchstone.images import measure
+from touchstone.record import PACKED, hub_schema, table_of
+from touchstone.shards import shard_writer
+
+HASH = "5f" * 32
+SPLITS = {"train": 0.75, "test": 0.25}
+CARDS = {
+    "photos": {
+        "title": "Photographs | crops of <script>alert(1)</script>",
+        "homepage": "https://example.org/photos",
+        "licence": "CC0-1.0",
+        "access": "open",
+        "kind": "archive",
+        "citation": "@misc{photos,\n  title = {Photographs}\n}",
+    },
+    "painter": {
+        "title": "Pictures from prompts",
+        "homepage": "https://example.org/painter",
+        "licence": "MIT",
+        "access": "manual",
+        "kind": "generate",
+    },
+}
+TEXTS = {"cards": CARDS, "name": "tiny", "title": "A tiny dataset", "description": "For tests.", "seed": 7, "splits": SPLITS}
+# (origin, generator, split) and images in that cell
+CELLS = {
+    ("photos", "", "train"): 12,
+    ("photos", "", "test"): 4,
+    ("painter", "Painter 1.5", "train"): 9,
+    ("painter", "Painter 1.5", "test"): 3,
+    ("painter", "Painter XL", "train"): 3,
+    ("painter", "Painter XL", "test"): 1,
+}
+# (origin, part, generator, step, reason): items
+REJECTED = {
+    ("photos", "real", "", "take", "truncated"): 2,
+    ("photos", "real", "", "split", "spare"): 5,
+    ("painter", "painter_1_5", "Painter 1.5", "screen", "exact_duplicate"): 1,
+    ("painter", "painter_xl", "Painter XL", "split", "spare"): 4,
+}
+WANTED = {"": 16, "Painter 1.5": 12, "Painter XL": 6}
+MANIFEST = [
+    "id",
+    "split",
+    "label",
+    "origin",
+    "generator",
+    "licence",
+    "format",
+    "width",
+    "height",
+    "n_bytes",
+    "jpeg_quality",
+    "sha256",
+]
+
+
+def picture(number: int, encoding: str, size: tuple[int, int], **options: object) -> bytes:
+    """A drawn picture that no other number gives, encoded."""
+    image = Image.linear_gradient("L").resize(size).convert("RGB")
+    draw = ImageDraw.Draw(image)
+    draw.ellipse((number % 20, 5, 30 + number, 40), fill=(37 * number % 256, 90, 255 - 11 * number % 256))
+    draw.text((4, size[1] - 14), str(number), fill=(255, 255, 255))
+    buffer = io.BytesIO()
+    image.save(buffer, encoding, **options)
+    return buffer.getvalue()
+
+
+def record(number: int, origin: str, generator: str) -> dict:
+    """One packed row: photographs are JPEG of two qualities, generated pictures PNG, one a WebP."""
+    if not generator:
+        data = picture(number, "JPEG", (96, 64), quality=(75, 92)[number % 2])
+    elif number % 8:
+        data = picture(number, "PNG", (64, 64))
+    else:
+        data = picture(number, "WEBP", (48, 128))
+    return {
+        "image": {"bytes": data, "path": f"{number}"},
+        "id": f"{origin}/{number:04d}",
+        "origin": origin,
+        "origin_dataset": origin,
+        "label": int(bool(generator)),
+        "generator": generator,
+        "licence": CARDS[origin]["licence"],
+        "groups": [f"photo:{number}"],
+        "paired_real_images": [],
+    } | measure(data)
+
+
+def make_dataset(folder) -> dict:
+    """A finished dataset below ``folder``, as the steps before leave it: paths, and rows of the manifest."""
+    rows, numbers = [], iter(range(1000))
+    for (origin, generator, split), count in CELLS.items():
+        name = f"data/{split}/{origin}-{generator.lower().replace(' ', '_') or 'real'}-00000.parquet"
+        packed = [record(next(numbers), origin, generator) for _ in range(count)]
+        with shard_writer(folder / name, hub_schema()) as writer:
+            writer.append(table_of(packed, PACKED))
+        places = [{"split": split, "file": name, "row": row} for row in range(count)]
+        rows += [{key: row[key] for key in MANIFEST if key != "split"} | place for row, place in zip(packed, places, strict=True)]
+    rows.sort(key=lambda row: (row["file"], row["row"]))
+    manifest = pa.Table.from_pylist(rows, manifest_schema())
+    pq.write_table(manifest, folder / "manifest.parquet", row_group_size=7)  # large ones have many row groups
+    pq.write_table(ledger_table(), folder / "ledger.parquet")
+    return {"manifest": str(folder / "manifest.parquet"), "ledger": str(folder / "ledger.parquet"), "rows": rows}
+
+
+def manifest_schema() -> pa.Schema:
+    fields = [pa.field("split", pa.string()) if name == "split" else PACKED.field(name) for name in MANIFEST]
+    return pa.schema([*fields, ("file", pa.string()), ("row", pa.int32())], metadata={b"root_hash": HASH.encode()})
+
+
+def ledger_table() -> pa.Table:
+    keys = ["origin", "part", "generator", "wanted", "state", "step", "reason", "split", "items"]
+    rows = []
+    for (origin, generator, split), items in CELLS.items():
+        part = generator.lower().replace(" ", "_").replace(".", "_") or "real"
+        rows.append((origin, part, generator, WANTED[generator], "kept", "split", "", split, items))
+    for (origin, part, generator, step, reason), items in REJECTED.items():
+        rows.append((origin, part, generator, WANTED[generator], "rejected", step, reason, "", items))
+    return pa.Table.from_pylist([dict(zip(keys, row, strict=True)) for row in rows])
+
+
+def tables_of(made: dict) -> dict:
+    return {"manifest": made["manifest"], "ledger": made["ledger"]}
