@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from tests.building import Workplace
 
+pytestmark = pytest.mark.slow
+
 GENERATED = "results/demo/origins/demo_sd/demo_stable_diffusion-00000.parquet"
 
 
@@ -68,7 +70,6 @@ def test_cores_and_workers_do_not_change_the_dataset(demo, copy, cores, workers)
     assert copy.root_hash() == demo.root_hash()
 
 
-@pytest.mark.slow
 def test_a_whole_build_on_one_core_is_the_same(demo, tmp_path):
     place = Workplace(tmp_path / "place")
     place.run(cores=1)

@@ -274,7 +274,7 @@ def test_the_summary_has_the_numbers_of_the_ledger(place, capsys):
         ["kept", "real", "fake"],
         ["train", "1,200", "1,100"],
         ["test", "300", "0"],
-        "2,679 items drawn = 2,600 kept + 79 rejected".split(),
+        ["2,679", "items", "drawn", "=", "2,600", "kept", "+", "79", "rejected"],
         ["rejected", "real", "fake"],
         ["spare", "0", "70"],
         ["truncated", "9", "0"],

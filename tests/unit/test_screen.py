@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from pathlib import Path
 
 import numpy as np
@@ -224,11 +223,11 @@ def test_another_origin_changes_no_group_it_has_no_part_in(place, picture):
 
 def test_groups_are_those_of_a_search_through_everything(place):
     """Against the plain definition: connect whatever shares a key, a pair or a near hash, until nothing changes."""
-    chance = random.Random(3)
+    chance = np.random.default_rng(3)
     images = [drawing(size=(48, 48), seed=number) for number in range(8)]
-    pictures = [encode(chance.choice(images), "JPEG", quality=chance.choice([70, 80, 95])) for _ in range(40)]
-    keys = [[f"k{chance.randrange(60)}" for _ in range(chance.randrange(3))] for _ in range(40)]
-    pairs = [[f"a/{chance.randrange(40)}"] if chance.random() < 0.1 else [] for _ in range(40)]
+    pictures = [encode(images[chance.integers(8)], "JPEG", quality=int(chance.choice([70, 80, 95]))) for _ in range(40)]
+    keys = [[f"k{key}" for key in chance.integers(60, size=chance.integers(3))] for _ in range(40)]
+    pairs = [[f"a/{chance.integers(40)}"] if chance.random() < 0.1 else [] for _ in range(40)]
     place.add("a", pictures, groups=keys, paired_real_images=pairs)
     label = list(range(40))
     ties = [
