@@ -99,7 +99,6 @@ def test_a_crowd_of_near_ones_is_one_component_in_bounded_memory():
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_widest_distance_on_a_crowd_stays_below_two_gigabytes():
     program = (
         "import numpy as np, resource, sys; sys.path[:0] = sys.argv[1].split(':')\n"
