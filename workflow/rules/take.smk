@@ -24,7 +24,7 @@ rule adopt_shard:
         mem="2G",
         runtime="1h",
     params:
-        recipe=lookup("{origin}/recipe", within=CATALOGUE.cards),
+        recipe=recipe_of_origin,
     script:
         "../scripts/adopt_shard.py"
 
@@ -50,7 +50,7 @@ rule scrape_shard:
         mem="4G",
         runtime="4h",
     params:
-        recipe=lookup("{origin}/recipe", within=CATALOGUE.cards),
+        recipe=recipe_of_origin,
         serve=archive_to_serve,
     script:
         "../scripts/scrape_shard.py"
@@ -79,6 +79,6 @@ rule generate_shard:
         mem="64G",
         runtime=generation_minutes,
     params:
-        recipe=lookup("{origin}/recipe", within=CATALOGUE.cards),
+        recipe=recipe_of_origin,
     script:
         "../scripts/generate_shard.py"
