@@ -38,7 +38,7 @@ def adopt_shard(*, picks: str, receipt: str, shard: str, progress: Progress) -> 
         for name, members in by_file.items():
             container = open_container(path_of(files, name))
             try:
-                for member, data in container.read_many(list(members), _places(wanted, members)):
+                for member, data in container.read_many(members):
                     for row in members[member]:
                         rows[row] = _row(wanted[row], data)
                     if isinstance(data, bytes):
@@ -55,10 +55,6 @@ def adopt_shard(*, picks: str, receipt: str, shard: str, progress: Progress) -> 
             append_rows(writer, [row])
             rows[number] = {}
     progress.finish()
-
-
-def _places(wanted: list[dict], members: dict[str, list[int]]) -> list[int | None]:
-    return [wanted[rows[0]].get("source_place") for rows in members.values()]
 
 
 def _row(pick: dict, data: bytes | BadImage) -> dict:

@@ -3,8 +3,6 @@
 A container lists its members without reading them and hands out their bytes, unchanged::
 
     members()          names, in the order of the archive
-    places()           the same as (name, place); a place is a number that spares a later reader the
-                       search for the member, or None
     read(member)       bytes of one member; BadImage where they cannot be had
     read_many(wanted)  (member, bytes or BadImage) of each wanted one, in the order of the archive
 

@@ -3,54 +3,47 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
-from pathlib import PurePosixPath
+from collections.abc import Iterable, Iterator
 
 from touchstone.images import MAX_BYTES, BadImage
+
+Contents = Iterator[tuple[str, bytes | BadImage]]
 
 
 def is_safe(name: str) -> bool:
     """Whether a member name stays inside its container, and can be written down as UTF-8."""
-    path = PurePosixPath(name)
     try:
         name.encode()
     except UnicodeEncodeError:  # names of other encodings have lone surrogates
         return False
-    return bool(name) and "\\" not in name and "\0" not in name and not path.is_absolute() and ".." not in path.parts
+    return bool(name) and "\\" not in name and "\0" not in name and name[0] != "/" and "/../" not in f"/{name}/"
 
 
 class Container(ABC):
     """Something that images are read out of; see the package for what its methods promise."""
 
+    @abstractmethod
     def members(self) -> Iterator[str]:
         """Names of all members but folders, in the order of the archive; a name can occur twice."""
-        return (name for name, _ in self.places())
 
     @abstractmethod
-    def places(self) -> Iterator[tuple[str, int | None]]:
-        """Names as ``members`` gives them, each with its place or None."""
+    def read_many(self, wanted: Iterable[str]) -> Contents:
+        """Each wanted member with its bytes or why they cannot be had, in the order of the archive.
+
+        A member is given once, whatever ``wanted`` says; only in a stream a name that occurs twice is given
+        twice, as nobody can tell beforehand. The last one counts, as it does for zip tools and tar.
+        """
 
     def read(self, member: str) -> bytes:
-        """Bytes of one member; of a name that occurs twice the last, as zip tools do.
+        """Bytes of one member.
 
         Raises:
             BadImage: ``missing_member``, ``corrupt_member`` or ``too_many_bytes``.
         """
-        ((_, data),) = self.read_many([member])
+        *_, (_, data) = self.read_many([member])
         if isinstance(data, BadImage):
             raise data
         return data
-
-    @abstractmethod
-    def read_many(
-        self, wanted: Sequence[str], places: Sequence[int | None] | None = None
-    ) -> Iterator[tuple[str, bytes | BadImage]]:
-        """Each wanted member once, with its bytes or why they cannot be had, in the order of the archive.
-
-        Args:
-            wanted: Names; one that is named twice is still given once.
-            places: What ``places`` said of each; a wrong one is found out and does no harm.
-        """
 
     def close(self) -> None:  # noqa: B027 - most containers hold files open, a folder does not
         """Let go of open files."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from touchstone.containers.base import Container, corrupt, is_safe, missing, too_large
+from touchstone.containers.base import Container, Contents, corrupt, is_safe, missing, too_large
 from touchstone.images import BadImage
 
 
@@ -16,18 +16,16 @@ class Folder(Container):
     def __init__(self, path: Path):
         self.path = path
 
-    def places(self) -> Iterator[tuple[str, None]]:
+    def members(self) -> Iterator[str]:
         """Paths below the folder; links are not followed and not listed."""
         for folder, folders, files in os.walk(self.path, followlinks=False):
             folders.sort()
             for name in sorted(files):
                 path = Path(folder, name)
                 if path.is_file() and not path.is_symlink():
-                    yield path.relative_to(self.path).as_posix(), None
+                    yield path.relative_to(self.path).as_posix()
 
-    def read_many(
-        self, wanted: Sequence[str], places: Sequence[int | None] | None = None
-    ) -> Iterator[tuple[str, bytes | BadImage]]:
+    def read_many(self, wanted: Iterable[str]) -> Contents:
         for member in sorted(set(wanted)):
             yield member, self._read(member)
 

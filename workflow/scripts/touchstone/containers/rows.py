@@ -7,19 +7,18 @@ dataset in the order of its ``state.json``. An image column holds bytes, or a st
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from touchstone.containers.base import Container, corrupt, missing, too_large
+from touchstone.containers.base import Container, Contents, corrupt, missing, too_large
 from touchstone.errors import TouchstoneError
 from touchstone.images import BadImage
 
 BATCH = 16  # rows decoded at a time; a row group is never held as a whole
 DAMAGE = (pa.ArrowException, OSError, EOFError, ValueError)
-Cells = Iterator[tuple[str, bytes | BadImage]]
 
 
 def is_saved_dataset(folder: Path) -> bool:
@@ -33,11 +32,11 @@ class _Rows(Container):
     columns: list[str]
     n_rows: int
 
-    def places(self) -> Iterator[tuple[str, None]]:
+    def members(self) -> Iterator[str]:
         """``<row>/<column>`` of every row and image column; null cells are not known before they are read."""
-        return ((f"{row}/{column}", None) for row in range(self.n_rows) for column in self.columns)
+        return (f"{row}/{column}" for row in range(self.n_rows) for column in self.columns)
 
-    def _wanted(self, members: Sequence[str]) -> tuple[list[tuple[int, str]], list[str]]:
+    def _wanted(self, members: Iterable[str]) -> tuple[list[tuple[int, str]], list[str]]:
         """Wanted cells in the order of the table, and the names there are none of."""
         cells, lost = set(), []
         for member in dict.fromkeys(members):
@@ -67,7 +66,7 @@ class ParquetRows(_Rows):
         self.columns = image_columns(self.file.schema_arrow)
         self.n_rows = self.file.metadata.num_rows
 
-    def read_many(self, wanted: Sequence[str], places: Sequence[int | None] | None = None) -> Cells:
+    def read_many(self, wanted: Iterable[str]) -> Contents:
         cells, lost = self._wanted(wanted)
         yield from ((member, missing(member)) for member in lost)
         first, cells = 0, list(reversed(cells))
@@ -108,7 +107,7 @@ class ArrowRows(_Rows):
             raise _bad(path, error) from None
         self.n_rows = sum(self.counts)
 
-    def read_many(self, wanted: Sequence[str], places: Sequence[int | None] | None = None) -> Cells:
+    def read_many(self, wanted: Iterable[str]) -> Contents:
         cells, lost = self._wanted(wanted)
         yield from ((member, missing(member)) for member in lost)
         first = 0
@@ -136,7 +135,7 @@ def _batches(path: Path) -> Iterator[pa.RecordBatch]:
         yield from pa.ipc.open_stream(file)
 
 
-def _cells(wanted: list[tuple[int, str]], first: int, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Cells:
+def _cells(wanted: list[tuple[int, str]], first: int, batches: Callable[[], Iterator[pa.RecordBatch]]) -> Contents:
     """Wanted cells out of batches of which the first starts with row ``first``; those after damage are lost."""
     left = list(reversed(wanted))
     failure: object = "the table ends before it"

@@ -10,15 +10,14 @@ from __future__ import annotations
 import lzma
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from touchstone.containers.base import Container, corrupt, missing, too_large
+from touchstone.containers.base import Container, Contents, corrupt, missing, too_large
 from touchstone.containers.sevenzip_header import Member, read_header
 from touchstone.containers.sevenzip_streams import COPY, BadSevenZip
 from touchstone.containers.streams import Plain
 from touchstone.containers.volumes import Volumes, not_whole, numbered
-from touchstone.images import BadImage
 
 DAMAGE = (BadSevenZip, OSError, EOFError, ValueError, MemoryError, struct.error, lzma.LZMAError)
 
@@ -36,24 +35,21 @@ class SevenZip(Container):
             self.volumes.close()
             raise not_whole(path, "7z", error) from None
 
-    def places(self) -> Iterator[tuple[str, None]]:
+    def members(self) -> Iterator[str]:
         """Names of files; links and folders are no members."""
-        return ((member.name, None) for member in self._members)
+        return (member.name for member in self._members)
 
-    def read_many(
-        self, wanted: Sequence[str], places: Sequence[int | None] | None = None
-    ) -> Iterator[tuple[str, bytes | BadImage]]:
+    def read_many(self, wanted: Iterable[str]) -> Contents:
         names = set(wanted)
         found = {member.name: member for member in self._members if member.name in names}
-        for name in names - found.keys():
-            yield name, missing(name)
+        yield from ((name, missing(name)) for name in sorted(names - found.keys()))
         by_block: dict[int, list[Member]] = {}
         for member in found.values():
             by_block.setdefault(member.block, []).append(member)
         for block, members in sorted(by_block.items()):
             yield from self._read(block, sorted(members, key=_start))
 
-    def _read(self, number: int, members: list[Member]) -> Iterator[tuple[str, bytes | BadImage]]:
+    def _read(self, number: int, members: list[Member]) -> Contents:
         """Members of one block, in their order; after damage that its decompressor notices all others are lost."""
         if number < 0:
             yield from ((member.name, b"") for member in members)

@@ -7,14 +7,14 @@ import gzip
 import io
 import lzma
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 
-from touchstone.containers.base import Container, corrupt, missing, too_large
+from touchstone.containers.base import Container, Contents, corrupt, missing, too_large
 from touchstone.containers.streams import CHUNK, Decoded, Plain, decompressed
-from touchstone.containers.tar_headers import BadTar, Member, members, next_member
+from touchstone.containers.tar_headers import BadTar, Member, members
 from touchstone.containers.volumes import Volumes, not_whole, numbered
 from touchstone.images import BadImage
 
@@ -24,7 +24,7 @@ MEMORY = 1 << 30  # bytes an xz stream may ask for
 
 
 class Tar(Container):
-    """A tar that is not compressed, in one file or in ``.tar.001 ...``; a member's place is where its header starts.
+    """A tar that is not compressed, in one file or in ``.tar.001 ...``.
 
     Tar has checksums of its headers and none of its data: a flipped bit in an image is found when it is decoded, or never.
     """
@@ -33,16 +33,13 @@ class Tar(Container):
         self.path = path
         self.volumes = Volumes(numbered(path))
 
-    def places(self) -> Iterator[tuple[str, int]]:
+    def members(self) -> Iterator[str]:
         """Names of regular files; links, devices and folders are no members.
 
         Raises:
             TouchstoneError: The archive is not whole.
         """
-        found = list(self._members())
-        last = {member.name: member.header for member in found}  # of equal names the last counts
-        for member in found:
-            yield member.name, last[member.name]
+        return (member.name for member in self._members())
 
     def _members(self) -> Iterator[Member]:
         try:
@@ -53,26 +50,12 @@ class Tar(Container):
         except DAMAGE as error:
             raise not_whole(self.path, "tar", error) from None
 
-    def read_many(
-        self, wanted: Sequence[str], places: Sequence[int | None] | None = None
-    ) -> Iterator[tuple[str, bytes | BadImage]]:
-        found: dict[str, Member] = {}
-        for name, place in zip(wanted, places or [None] * len(wanted), strict=True):
-            if place is not None and (member := self._at(place)) and member.name == name:
-                found[name] = member
-        if lost := set(wanted) - found.keys():  # without a place: all headers are read, once
-            found |= {member.name: member for member in self._members() if member.name in lost}
-        for name in wanted:
-            if name not in found:
-                yield name, missing(name)
-        for member in sorted(found.values(), key=Member.position):
+    def read_many(self, wanted: Iterable[str]) -> Contents:
+        names = set(wanted)
+        found = {member.name: member for member in self._members() if member.name in names}
+        yield from ((name, missing(name)) for name in sorted(names - found.keys()))
+        for member in sorted(found.values(), key=_position):
             yield member.name, too_large(member.size) or self._read(member)
-
-    def _at(self, place: int) -> Member | None:
-        try:
-            return next_member(Plain(self.volumes, place))
-        except DAMAGE:
-            return None
 
     def _read(self, member: Member) -> bytes | BadImage:
         data = self.volumes.read_at(member.data, member.size)
@@ -92,7 +75,7 @@ class CompressedTar(Container):
         self.path = path
         self.paths = numbered(path)
 
-    def places(self) -> Iterator[tuple[str, None]]:
+    def members(self) -> Iterator[str]:
         """Names of regular files; this decompresses all of the archive.
 
         Raises:
@@ -101,13 +84,11 @@ class CompressedTar(Container):
         try:
             with Volumes(self.paths) as volumes:
                 for member in members(Decoded(_decompressed(volumes))):
-                    yield member.name, None
+                    yield member.name
         except DAMAGE as error:
             raise not_whole(self.path, "tar", error) from None
 
-    def read_many(
-        self, wanted: Sequence[str], places: Sequence[int | None] | None = None
-    ) -> Iterator[tuple[str, bytes | BadImage]]:
+    def read_many(self, wanted: Iterable[str]) -> Contents:
         wanted, given = set(wanted), set()
         failure = None
         try:
@@ -122,8 +103,12 @@ class CompressedTar(Container):
                         yield member.name, data
         except DAMAGE as error:
             failure = error
-        for name in wanted - given:
+        for name in sorted(wanted - given):
             yield name, corrupt(failure) if failure else missing(name)
+
+
+def _position(member: Member) -> int:
+    return member.data
 
 
 def _decompressed(volumes: Volumes) -> Callable[[int], bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
@@ -28,7 +29,7 @@ class Volumes(io.RawIOBase):
         if not 0 <= offset < self.size:
             return b""
         parts = []
-        number = next(n for n in reversed(range(len(self.starts))) if self.starts[n] <= offset)
+        number = bisect_right(self.starts, offset) - 1
         while length > 0 and number < len(self.paths):
             part = os.pread(self._file(number), length, offset - self.starts[number])
             parts.append(part)

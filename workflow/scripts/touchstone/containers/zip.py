@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from touchstone.containers.base import Container, corrupt, missing, too_large
+from touchstone.containers.base import Container, Contents, corrupt, missing, too_large
 from touchstone.containers.directory import Directory, Entry
 from touchstone.containers.volumes import not_whole
 from touchstone.images import BadImage
@@ -28,13 +28,11 @@ class Zip(Container):
             raise not_whole(path, "zip", error) from None
         self.volumes = self.directory.volumes
 
-    def places(self) -> Iterator[tuple[str, None]]:
+    def members(self) -> Iterator[str]:
         """Names in the order of the central directory."""
-        return ((name, None) for name in self.directory.names() if not name.endswith("/"))
+        return (name for name in self.directory.names() if not name.endswith("/"))
 
-    def read_many(
-        self, wanted: Sequence[str], places: Sequence[int | None] | None = None
-    ) -> Iterator[tuple[str, bytes | BadImage]]:
+    def read_many(self, wanted: Iterable[str]) -> Contents:
         records = self.directory.find(wanted)
         found: list[tuple[int, str, Entry]] = []
         for member in dict.fromkeys(wanted):
