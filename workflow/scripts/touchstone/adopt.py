@@ -12,6 +12,7 @@ from touchstone.listing import path_of
 from touchstone.progress import Progress
 from touchstone.shards import append_rows, read_picks, shard_writer, taken
 
+BATCH = 8  # rows turned into Arrow at a time
 IN_MEMORY = 256_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
 
 
@@ -47,13 +48,14 @@ def adopt_shard(*, picks: str, receipt: str, shard: str, progress: Progress) -> 
                     progress.advance(len(members[member]))
             finally:
                 container.close()
-        for number, row in enumerate(rows):
-            if row["image"]:
-                start, length = spans[number]
-                waiting.seek(start)
-                row["image"]["bytes"] = waiting.read(length)
-            append_rows(writer, [row])
-            rows[number] = {}
+        for start in range(0, len(rows), BATCH):
+            for number in range(start, min(start + BATCH, len(rows))):
+                if rows[number]["image"]:
+                    place, length = spans[number]
+                    waiting.seek(place)
+                    rows[number]["image"]["bytes"] = waiting.read(length)
+            append_rows(writer, rows[start : start + BATCH])
+            rows[start : start + BATCH] = [{}] * len(rows[start : start + BATCH])
     progress.finish()
 
 

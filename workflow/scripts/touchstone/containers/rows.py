@@ -17,7 +17,7 @@ from touchstone.containers.base import Container, Contents, corrupt, missing, to
 from touchstone.errors import TouchstoneError
 from touchstone.images import BadImage
 
-BATCH = 16  # rows decoded at a time; a row group is never held as a whole
+BATCH = 16  # rows decoded at a time; of a row group no more is held than these and a page
 DAMAGE = (pa.ArrowException, OSError, EOFError, ValueError)
 
 

@@ -33,9 +33,10 @@ class Zip(Container):
         return (name for name in self.directory.names() if not name.endswith("/"))
 
     def read_many(self, wanted: Iterable[str]) -> Contents:
+        wanted = dict.fromkeys(wanted)
         records = self.directory.find(wanted)
         found: list[tuple[int, str, Entry]] = []
-        for member in dict.fromkeys(wanted):
+        for member in wanted:
             try:
                 if member not in records:
                     raise missing(member)
