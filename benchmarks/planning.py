@@ -7,26 +7,22 @@ an output, a log and a script.
 
 from __future__ import annotations
 
-import argparse
 import os
-import platform
 import re
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
 
 import yaml
+from benchmarks.measuring import Cost, machine, main
 from tests.building import HOME, Workplace
 
 SIZES = {"a million images": 1_000_000, "5,000 shard jobs": 3_390_000, "20,000 shard jobs": 13_740_000}  # images
 MODELS, COLLECTIONS, GENERATORS_PER_COLLECTION, ARCHIVES, WEBS = 10, 8, 5, 4, 3  # 25 origins, 50 generators
 RUNS = 3
-RESULTS = HOME / "benchmarks/RESULTS.md"
 BARE = """
 rule all:
     input: [f"results/{n}.txt" for n in range(config["jobs"] - 1)]
@@ -43,17 +39,6 @@ A synthetic catalogue of 25 origins, shard sizes of the defaults, nothing fetche
 what `snakemake plan` states. *Bare* is `snakemake -n` of as many jobs of one rule that has nothing but an
 output, a log and a script: what Snakemake itself takes.
 """
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What one command took: wall time, and the most memory it held."""
-
-    seconds: float
-    n_bytes: int
-
-    def __str__(self) -> str:
-        return f"{self.seconds:.1f} s, {self.n_bytes / 1e6:.0f} MB"
 
 
 def write_catalogue(folder: Path, images: int) -> Workplace:
@@ -165,27 +150,5 @@ def results() -> str:
     return "\n".join([ABOUT.format(date=date.today(), runs=RUNS, machine=machine()), *lines])
 
 
-def machine() -> str:
-    """What the figures were taken on."""
-    cpu = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
-    return (
-        f"{os.cpu_count()} cores ({cpu[1] if cpu else platform.machine()}), "
-        f"Python {platform.python_version()}, Snakemake {version('snakemake')}"
-    )
-
-
-def write(section: str, text: str) -> None:
-    """Replace one section of RESULTS.md, which stands between two comments."""
-    begin, end = f"<!-- {section} -->\n", f"<!-- /{section} -->"
-    before, rest = RESULTS.read_text(encoding="utf-8").split(begin)
-    RESULTS.write_text(f"{before}{begin}{text}\n{end}{rest.split(end)[1]}", encoding="utf-8")
-
-
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--write", action="store_true", help="put the figures into benchmarks/RESULTS.md")
-    arguments = parser.parse_args()
-    table = results()
-    print(table)
-    if arguments.write:
-        write("planning", table)
+    main("planning", __doc__, results)

@@ -6,8 +6,10 @@ import zipfile
 
 import pyarrow.parquet as pq
 import pytest
+from tests.archives import archive, parquet, saved_dataset
+from tests.pictures import drawing, encode
 
-from touchstone.adopt import adopt_shard
+from touchstone.adopt import IN_MEMORY, adopt_shard
 from touchstone.draw import PICK
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_json
@@ -127,3 +129,32 @@ def test_nothing_is_unpacked_and_nothing_in_the_origin_changes(adopted, make_zip
     adopted([path], ["a/1.jpg"])
     assert (path.stat().st_mtime_ns, path.read_bytes()) == before
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["files.zip", "picks.parquet", "receipt.json", "shard.parquet"]
+
+
+@pytest.mark.parametrize("kind", [".z01", ".zip.001", ".tar", ".tar.gz", ".7z", ".7z.001"])
+def test_every_kind_of_archive_gives_the_shard_that_a_folder_gives(adopted, picture, tmp_path, kind):
+    members = {f"{number}.png": picture("PNG", seed=number) for number in range(6)} | {"bad.png": b"<html>"}
+    wanted = ["4.png", "bad.png", "0.png", "gone.png", "5.png", "4.png"]
+    first, again = (adopted([archive(tmp_path, form, members)], wanted, f"{form[1:]}.parquet") for form in ("/", kind))
+    assert again == first
+    assert [row["image"] and row["image"]["bytes"] for row in again] == [
+        members.get(name) if name[0] != "b" else None for name in wanted
+    ]
+
+
+@pytest.mark.parametrize("make", [parquet, saved_dataset])
+def test_cells_of_tables_are_taken_by_row_and_column(adopted, picture, tmp_path, make):
+    images = [picture(seed=number) for number in range(7)]
+    images[3] = None
+    path = make(tmp_path / ("a.parquet" if make is parquet else "saved"), images)
+    name = path.name + ("/" if path.is_dir() else "")
+    rows = adopted([path], [(name, f"{row}/image") for row in (6, 3, 0)])
+    assert [row["image"] and row["image"]["bytes"] for row in rows] == [images[6], None, images[0]]
+    assert [row["reason"] for row in rows] == ["", "missing_member", ""]
+
+
+def test_more_images_than_wait_in_memory(adopted, make_zip):
+    members = {f"{number}.bmp": encode(drawing((2000, 1500), seed=number), "BMP") for number in range(32)}
+    assert sum(map(len, members.values())) > IN_MEMORY
+    rows = adopted([make_zip(members, compression=zipfile.ZIP_STORED)], list(reversed(members)))
+    assert [row["image"]["bytes"] for row in rows] == list(reversed(members.values()))

@@ -11,6 +11,7 @@ import pytest
 
 from touchstone import record
 from touchstone.record import (
+    EMPTY,
     FACTS,
     GENERATION,
     ITEM,
@@ -117,3 +118,16 @@ def test_dates():
     assert record.date_of("2022-08-22") == datetime.date(2022, 8, 22)
     with pytest.raises(ValueError, match="22"):
         record.date_of("22.8.2022")
+
+
+def test_columns_that_no_row_fills_have_their_defaults():
+    rows = [{"id": "a"}, {"id": "b", "licence": "CC0-1.0"}]
+    full = [EMPTY | {"licence": "MIT"} | row for row in rows]
+    assert table_of(rows, ITEM, EMPTY | {"licence": "MIT"}) == table_of(full, ITEM)
+    assert table_of([], ITEM, EMPTY) == ITEM.empty_table()
+
+
+def test_empty_items_share_nothing():
+    empty_item()["groups"].append("a group")
+    assert empty_item() == EMPTY
+    assert EMPTY["groups"] == []

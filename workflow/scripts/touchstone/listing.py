@@ -13,7 +13,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, replacing
 from touchstone.progress import Progress
 from touchstone.readers import Listing, Skip, reader
-from touchstone.record import ITEM, date_of, empty_item, table_of
+from touchstone.record import EMPTY, ITEM, date_of, empty_item, table_of
 
 CHUNK = 50_000  # rows turned into Arrow at a time
 
@@ -50,6 +50,7 @@ def list_origin(
         table=lambda name, columns: tables.rows(path_of(files, name), columns),
         pairs=_index_rows(pairs) if pairs else (),
     )
+    defaults = EMPTY | {"origin": origin, "origin_dataset": origin, "licence": licence}
     skipped: Counter[str] = Counter()
     first: dict[str, str] = {}  # name of the first item skipped for a reason
     ids: set[str] = set()
@@ -57,7 +58,7 @@ def list_origin(
     with replacing(index) as temporary, pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
         rows: list[dict] = []
         for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
-            row = None if isinstance(item, Skip) else complete(item, origin, generators, kind, licence)
+            row = None if isinstance(item, Skip) else known(item, origin, generators, kind)
             if row and row["id"] in ids:
                 item = Skip(row["id"], "an earlier item has the same id")
             if isinstance(item, Skip):
@@ -67,7 +68,7 @@ def list_origin(
             ids.add(row["id"])
             rows.append(row)
             if len(rows) == CHUNK:
-                writer.write_table(table_of(rows, ITEM))
+                writer.write_table(table_of(rows, ITEM, defaults))
                 rows.clear()
             progress.advance()
         if not ids:
@@ -77,19 +78,24 @@ def list_origin(
                 where=f"origin {origin}",
                 mend="check the files named in its card, and the reader's options",
             )
-        writer.write_table(table_of(rows, ITEM))
+        writer.write_table(table_of(rows, ITEM, defaults))
     for why, count in skipped.items():
         progress.say(f"{count:>7,} skipped: {why} (first: {first[why]!r})")
     progress.finish()
 
 
 def complete(item: dict, origin: str, generators: dict, kind: str, licence: str) -> dict:
-    """A reader's fields as a full row of ``record.ITEM``.
+    """A reader's fields as a full row of ``record.ITEM``; raises what ``known`` raises."""
+    return empty_item() | {"origin": origin, "origin_dataset": origin, "licence": licence} | known(item, origin, generators, kind)
+
+
+def known(item: dict, origin: str, generators: dict, kind: str) -> dict:
+    """A reader's fields with what follows from them: the full id, label and generator.
 
     Raises:
         TouchstoneError: The reader named a generator that the card does not list.
     """
-    row = empty_item() | {"origin": origin, "origin_dataset": origin, "licence": licence} | item
+    row = dict(item)
     row["id"] = f"{origin}/{item['id']}"
     key = next(iter(generators)) if kind == "generate" else item.get("generator", "")
     if key:

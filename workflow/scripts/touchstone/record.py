@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import datetime
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
@@ -168,23 +168,31 @@ REASONS: dict[str, tuple[str, str]] = {
 }
 
 
+# A row of ITEM that says nothing; not to be changed, use empty_item.
+EMPTY = {field.name: [] if pa.types.is_list(field.type) else "" if pa.types.is_string(field.type) else None for field in ITEM} | {
+    "label": 0
+}
+
+
 def empty_item() -> dict:
     """A row of ``ITEM`` with every text empty, every list empty, no date, label real."""
-    row: dict = {}
-    for field in ITEM:
-        row[field.name] = [] if pa.types.is_list(field.type) else "" if pa.types.is_string(field.type) else None
-    row["label"] = 0
-    return row
+    return {name: [] if value == [] else value for name, value in EMPTY.items()}
 
 
-def table_of(rows: Iterable[dict], schema: pa.Schema) -> pa.Table:
-    """Rows as an Arrow table; keys a row lacks are null, unknown keys are a KeyError."""
-    rows = list(rows)
-    names = set(schema.names)
-    for row in rows:
-        if unknown := row.keys() - names:
-            raise KeyError(f"no such column: {sorted(unknown)}")
-    return pa.table({field.name: pa.array([row.get(field.name) for row in rows], field.type) for field in schema}, schema=schema)
+def table_of(rows: Iterable[dict], schema: pa.Schema, defaults: Mapping[str, object] | None = None) -> pa.Table:
+    """Rows as an Arrow table; keys a row lacks are those of ``defaults``, or null; unknown keys are a KeyError."""
+    rows, defaults = list(rows), defaults or {}
+    used = set().union(*rows)
+    if unknown := used - set(schema.names):
+        raise KeyError(f"no such column: {sorted(unknown)}")
+    columns = []
+    for name, kind in zip(schema.names, schema.types, strict=True):
+        default = defaults.get(name)
+        if name in used:
+            columns.append(pa.array([row.get(name, default) for row in rows], kind))
+        else:
+            columns.append(pa.array([default] * len(rows), kind))
+    return pa.table(columns, schema=schema)
 
 
 def date_of(text: str) -> datetime.date:

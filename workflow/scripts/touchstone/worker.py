@@ -18,7 +18,7 @@ from typing import TextIO
 
 from PIL import Image
 
-from touchstone.containers import Folder, Zip, open_container
+from touchstone.containers import Container, open_container
 from touchstone.files import read_json
 from touchstone.generate import batch_file, image_seed
 from touchstone.images import BadImage, measure
@@ -138,7 +138,7 @@ class Painter:
                 images.append(Image.new("RGB", tuple(self.recipe["size"]), "grey"))
         return images, bad
 
-    def _container(self, name: str) -> Folder | Zip:
+    def _container(self, name: str) -> Container:
         if name not in self.containers:
             self.containers[name] = open_container(path_of(self.source["files"], name))
         return self.containers[name]

@@ -1,0 +1,126 @@
+"""How long images take out of an archive: 20,000 drawn at random from a zip of 100,000.
+
+Run it from the repository's folder: ``python -m benchmarks.taking [--write]``. The limits it measures
+against, in the same run: a bare loop over zipfile that decodes each image once and keeps nothing, and unpacking
+all of the archive with 7zz (or unzip) before the same images are read and decoded from files.
+"""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from datetime import date
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from benchmarks.archives import names, write_zip
+from benchmarks.measuring import fastest_of, machine, main
+from PIL import Image
+
+from touchstone.adopt import adopt_shard
+from touchstone.containers import open_container
+from touchstone.draw import PICK
+from touchstone.files import write_json
+from touchstone.images import measure
+from touchstone.progress import Progress
+from touchstone.record import empty_item, table_of
+
+MEMBERS, DRAWN, SHARD, SIDE, RUNS = 100_000, 20_000, 1_000, 256, 3
+TOOL = shutil.which("7zz") or shutil.which("unzip")
+ABOUT = """\
+`python -m benchmarks.taking`, {date}, on {machine}: wall time and peak memory, fastest of {runs} runs in turns,
+one process each. {drawn:,} images drawn at random from a zip of {members:,} ({size:.1f} GB, JPEG of {side} x {side} pixels).
+*Rate* is that of the take step against this row: above 1 it is faster. It decodes, hashes, measures and writes shards of
+{shard:,} images, each as a job of its own would, with the archive opened anew; *all facts* are two SHA-256, the perceptual
+hash and what else a shard states, which cost more than the decoding.
+"""
+
+
+def drawn() -> list[str]:
+    """The wanted members, in the order of the draw."""
+    return random.Random(1).sample(names(MEMBERS), DRAWN)  # noqa: S311 - not for secrets
+
+
+def take(folder: Path) -> None:
+    """The take step, shard after shard."""
+    for picks in sorted(folder.glob("picks-*.parquet")):
+        shard = picks.with_name(picks.name.replace("picks", "shard"))
+        progress = Progress("take", streams=(io.StringIO(),))
+        adopt_shard(picks=str(picks), receipt=str(folder / "receipt.json"), shard=str(shard), progress=progress)
+
+
+def read_members(folder: Path) -> None:
+    """What the take step has its bytes from, alone."""
+    wanted = drawn()
+    for start in range(0, DRAWN, SHARD):
+        container = open_container(folder / "images.zip")
+        for _, data in container.read_many(wanted[start : start + SHARD]):
+            assert isinstance(data, bytes)
+        container.close()
+
+
+def read_with_zipfile(folder: Path) -> None:
+    """Reading by zipfile, in the order of the draw."""
+    with zipfile.ZipFile(folder / "images.zip") as archive:
+        for member in drawn():
+            archive.read(member)
+
+
+def decode_with_zipfile(folder: Path) -> None:
+    """The same, and one decode."""
+    with zipfile.ZipFile(folder / "images.zip") as archive:
+        for member in drawn():
+            Image.open(io.BytesIO(archive.read(member))).load()
+
+
+def measure_with_zipfile(folder: Path) -> None:
+    """The same, and all facts that a shard states."""
+    with zipfile.ZipFile(folder / "images.zip") as archive:
+        for member in drawn():
+            measure(archive.read(member))
+
+
+def unpack_and_decode(folder: Path) -> None:
+    """All members to files, then the drawn ones read and decoded."""
+    unpacked = folder / "unpacked"
+    options = ["x", "-y", f"-o{unpacked}"] if TOOL.endswith("7zz") else ["-q", "-d", str(unpacked)]
+    subprocess.run([TOOL, *options, str(folder / "images.zip")], check=True, stdout=subprocess.DEVNULL)
+    for member in drawn():
+        Image.open(io.BytesIO((unpacked / member).read_bytes())).load()
+    shutil.rmtree(unpacked)
+
+
+def results() -> str:
+    """Measure everything; a Markdown section."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_zip(folder / "images.zip", MEMBERS, SIDE)
+        size = (folder / "images.zip").stat().st_size / 1e9
+        write_json(folder / "receipt.json", {"files": [{"name": "images.zip", "path": str(folder / "images.zip")}]})
+        rows = [
+            empty_item() | {"id": f"b/{member}", "source_member": member, "rank": rank} for rank, member in enumerate(drawn())
+        ]
+        for start in range(0, DRAWN, SHARD):
+            pq.write_table(table_of(rows[start : start + SHARD], PICK), folder / f"picks-{start:06}.parquet")
+        works = {
+            "the take step": (take, folder),
+            "its reading alone": (read_members, folder),
+            "zipfile loop, nothing decoded": (read_with_zipfile, folder),
+            "zipfile loop and one decode": (decode_with_zipfile, folder),
+            "zipfile loop and all facts": (measure_with_zipfile, folder),
+            f"{Path(TOOL).name} unpacks all, then files and one decode": (unpack_and_decode, folder),
+        }
+        costs = fastest_of(RUNS, works)
+    ours = costs["the take step"].seconds
+    lines = ["| | cost | images/s | rate |", "|---|--:|--:|--:|"]
+    lines += [f"| {name} | {cost} | {DRAWN / cost.seconds:,.0f} | {cost.seconds / ours:.2f} |" for name, cost in costs.items()]
+    about = {"members": MEMBERS, "drawn": DRAWN, "shard": SHARD, "side": SIDE, "size": size}
+    return "\n".join([ABOUT.format(date=date.today(), machine=machine(), runs=RUNS, **about), *lines])
+
+
+if __name__ == "__main__":
+    main("taking", __doc__, results)
