@@ -24,7 +24,8 @@ from touchstone.progress import Progress
 from touchstone.record import TAKEN, empty_item, table_of
 from touchstone.shards import shard_writer
 
-RECIPE = {"mode": "text_to_image", "steps": 8, "guidance": 7.5, "size": [64, 64], "batch": 2, "seed": 1}
+READER = {"name": "table", "file": "prompts.csv", "columns": {"id": "id", "positive_prompt": "prompt"}}
+RECIPE = {"reader": READER, "mode": "text_to_image", "steps": 8, "guidance": 7.5, "size": [64, 64], "batch": 2, "seed": 1}
 COUNT = 8  # images of the reference: four batches
 PROGRAM = """
 import json, sys

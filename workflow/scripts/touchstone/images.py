@@ -13,7 +13,7 @@ import warnings
 from functools import cache
 
 import numpy as np
-from PIL import Image, ImageFile, ImageStat, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
@@ -68,7 +68,9 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
 def perceptual_hash(image: Image.Image) -> int:
     """64-bit perceptual hash: signs of the 8 x 8 lowest DCT coefficients of a 32 x 32 grey copy
     against their median, row by row, the highest bit first (the scheme of imagehash's phash)."""
-    grey = np.asarray(image.convert("L").resize((32, 32), Image.Resampling.LANCZOS), dtype=np.float64)
+    # The gap lets Pillow average whole blocks first: of a large picture, a fifth of the time.
+    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    grey = np.asarray(small, dtype=np.float64)
     dct = _dct_matrix()
     low = (dct @ grey @ dct.T)[:8, :8]
     bits = (low > np.median(low)).ravel()
@@ -124,8 +126,15 @@ def _pixel_facts(image: Image.Image) -> dict:
     return {
         "pixel_sha256": digest.hexdigest(),
         "phash": f"{perceptual_hash(grey):016x}",
-        "luma_std": ImageStat.Stat(grey).stddev[0],
+        "luma_std": _deviation(np.array(grey.histogram())),
     }
+
+
+def _deviation(histogram: np.ndarray) -> float:
+    """Standard deviation of grey values by their counts; exactly 0 if there is only one value."""
+    count, values = histogram.sum(), np.arange(256)
+    mean = (histogram @ values) / count
+    return float(np.sqrt((histogram @ (values - mean) ** 2) / count)) if np.count_nonzero(histogram) > 1 else 0.0
 
 
 def _grey(image: Image.Image) -> Image.Image:

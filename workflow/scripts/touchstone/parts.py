@@ -5,6 +5,7 @@ Imported when planning, so it needs the standard library only.
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -59,6 +60,5 @@ def numbered(total: int, per_shard: int, prefix: str) -> list[str]:
 
 def shards_named_in(picks: str | Path) -> list[str]:
     """Take shards (``<origin>/<shard>``) that the pick list of a packed shard names, in order."""
-    with open(picks, encoding="utf-8") as file:
-        next(file)  # the header
-        return list(dict.fromkeys(line.split(",", 1)[0] for line in file))
+    with open(picks, newline="", encoding="utf-8") as file:  # csv: an id may hold a line break
+        return list(dict.fromkeys(row["shard"] for row in csv.DictReader(file)))

@@ -89,7 +89,7 @@ class Painter:
             arguments["guidance_scale"] = recipe["guidance"]
         if recipe["mode"] == "text_to_image":
             arguments["prompt"] = [row["positive_prompt"] for row in padded]
-            if any(row["negative_prompt"] for row in padded):
+            if "negative_prompt" in recipe["reader"].get("columns", {}):  # of all rows or none: batch mates must not matter
                 arguments["negative_prompt"] = [row["negative_prompt"] for row in padded]
             bad: dict[int, BadImage] = {}
         else:
