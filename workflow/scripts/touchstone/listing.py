@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from touchstone import containers, tables
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, replacing
 from touchstone.progress import Progress
-from touchstone.readers import Listing, Skip, reader
+from touchstone.readers import Listing, Skip, Tally, reader
 from touchstone.record import ITEM, date_of, empty_item, table_of
 
 CHUNK = 50_000  # rows turned into Arrow at a time
@@ -33,7 +32,7 @@ def list_origin(
     """Write ``index``, one row of ``record.ITEM`` per item of the origin, in the reader's order.
 
     Args:
-        origin: Name of the origin; ids are ``<origin>/<what the reader says>``.
+        origin: Name of the origin.
         receipt: What ``fetch_origin`` wrote about the origin's files.
         recipe: The card's recipe.
         generators: ``{key: {name, released}}``; a reader speaks of keys, the record of names.
@@ -46,23 +45,25 @@ def list_origin(
     """
     files = read_json(receipt)["files"] if receipt else []
     listing = Listing(
+        files=[file["name"] for file in files],
         members=_members(files),
         table=lambda name, columns: tables.rows(path_of(files, name), columns),
+        document=lambda name: _document(path_of(files, name)),
+        tables=_tables(files),
         pairs=_index_rows(pairs) if pairs else (),
     )
-    skipped: Counter[str] = Counter()
-    first: dict[str, str] = {}  # name of the first item skipped for a reason
+    prefix = recipe["reader"].get("prefix", origin)
+    skipped = Tally()
     ids: set[str] = set()
     progress.start(0)
     with replacing(index) as temporary, pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
         rows: list[dict] = []
         for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
-            row = None if isinstance(item, Skip) else complete(item, origin, generators, kind, licence)
+            row = None if isinstance(item, Skip) else complete(item, origin, generators, kind, licence, prefix)
             if row and row["id"] in ids:
                 item = Skip(row["id"], "an earlier item has the same id")
             if isinstance(item, Skip):
-                skipped[item.why] += 1
-                first.setdefault(item.why, item.name)
+                skipped.add(item.name, item.why)
                 continue
             ids.add(row["id"])
             rows.append(row)
@@ -72,25 +73,28 @@ def list_origin(
             progress.advance()
         if not ids:
             raise TouchstoneError(
-                "the origin has no items"
-                + "".join(f"; {count:,} skipped: {why} (first: {first[why]!r})" for why, count in skipped.items()),
+                "the origin has no items" + "".join(f"; {line.strip()}" for line in skipped.lines("skipped:")),
                 where=f"origin {origin}",
                 mend="check the files named in its card, and the reader's options",
             )
         writer.write_table(table_of(rows, ITEM))
-    for why, count in skipped.items():
-        progress.say(f"{count:>7,} skipped: {why} (first: {first[why]!r})")
+    for line in [*skipped.lines("skipped:"), *listing.notes.lines("listed without")]:
+        progress.say(line)
     progress.finish()
 
 
-def complete(item: dict, origin: str, generators: dict, kind: str, licence: str) -> dict:
+def complete(item: dict, origin: str, generators: dict, kind: str, licence: str, prefix: str | None = None) -> dict:
     """A reader's fields as a full row of ``record.ITEM``.
+
+    Args:
+        prefix: What ids begin with, the origin's name by default; empty where the reader says it all.
 
     Raises:
         TouchstoneError: The reader named a generator that the card does not list.
     """
-    row = empty_item() | {"origin": origin, "origin_dataset": origin, "licence": licence} | item
-    row["id"] = f"{origin}/{item['id']}"
+    prefix = origin if prefix is None else prefix
+    row = empty_item() | {"origin": origin, "origin_dataset": prefix.split("/")[0], "licence": licence} | item
+    row["id"] = f"{prefix}/{item['id']}" if prefix else item["id"]
     key = next(iter(generators)) if kind == "generate" else item.get("generator", "")
     if key:
         if key not in generators:
@@ -104,10 +108,12 @@ def complete(item: dict, origin: str, generators: dict, kind: str, licence: str)
 
 
 def path_of(files: list[dict], name: str) -> Path:
-    """Where the file called ``name`` in the card lies, by the receipt."""
+    """Where the file called ``name`` in the card, or below a folder of the card, lies by the receipt."""
     for file in files:
         if file["name"] == name:
             return Path(file["path"])
+        if file["name"].endswith("/") and name.startswith(file["name"]):
+            return Path(file["path"], name.removeprefix(file["name"]))
     raise TouchstoneError(
         f"the card has no file {name!r}", where="recipe.reader", mend=f"its files: {', '.join(f['name'] for f in files)}"
     )
@@ -120,6 +126,23 @@ def _members(files: Iterable[dict]) -> Iterator[tuple[str, str]]:
             for member in container.members():
                 yield file["name"], member
             container.close()
+
+
+def _tables(files: Iterable[dict]) -> Iterator[str]:
+    for file in files:
+        if file["name"].endswith("/"):
+            yield from sorted(
+                file["name"] + path.relative_to(file["path"]).as_posix() for path in Path(file["path"]).rglob("*.parquet")
+            )
+        elif file["name"].endswith(".parquet"):
+            yield file["name"]
+
+
+def _document(path: Path) -> dict:
+    try:
+        return read_json(path)
+    except (ValueError, OSError) as error:
+        raise TouchstoneError(f"the file is not JSON: {error}", where=path, mend="get the file again") from None
 
 
 def _index_rows(path: str) -> Iterator[dict]:
