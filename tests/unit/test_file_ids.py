@@ -151,6 +151,14 @@ def test_the_reals_are_as_many_as_published_of_every_origin(lists, listed):
         assert {listed[file_id]["label"] for file_id in lists[name]} == {0}
 
 
+def test_polardiffshield_has_as_many_images_of_every_version_as_its_table_says(listed):
+    found = Counter(row["generator"] for row in listed.values() if row["origin"] == "polardiffshield")
+    expected = dict.fromkeys(("DALL-E 2", "DALL-E 3", "Glide", "Stable Diffusion 2.1", "Stable Diffusion XL 1.0"), 1000)
+    expected |= {"Firefly 1": 504, "Firefly 2": 496, "Midjourney 5": 354, "Midjourney 5.1": 345, "Midjourney 5.2": 301}
+    expected |= {f"Stable Diffusion 1.{n}": count for n, count in ((1, 250), (2, 242), (3, 268), (4, 240))}
+    assert found == expected
+
+
 def test_no_look_up_that_failed_left_a_text(listed):
     assert not any("None" in str(value) for row in listed.values() for value in row.values() if value is not None)
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from touchstone.errors import TouchstoneError
+
+SPLITS = {"train2017": "COCO2017_train", "val2017": "COCO2017_val"}  # folder: beginning of AI-GenBench's ids
+IMAGE_NAME = re.compile(r"[0-9]{12}")
 
 
 def by_annotation(document: dict, name: str) -> dict[int, tuple[int, str]]:

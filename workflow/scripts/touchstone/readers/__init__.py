@@ -28,6 +28,16 @@ class Skip(NamedTuple):
     why: str
 
 
+def no_picture(member: str) -> str:
+    """Why a member can be no image, by its name; an empty text if it can."""
+    path = PurePosixPath(member)
+    if not is_safe(member):
+        return "not a safe name"
+    if "__MACOSX" in path.parts or path.name.startswith("."):
+        return "a file of the operating system"
+    return "" if path.suffix.lower() in SUFFIXES else "not the suffix of an image"
+
+
 class Tally:
     """How often something was said, and of which name first."""
 
@@ -59,15 +69,10 @@ class Listing:
     def pictures(self) -> Iterator[tuple[str, str, PurePosixPath] | Skip]:
         """``(file, member, member as a path)`` of every member that can be an image."""
         for file, member in self.members:
-            path = PurePosixPath(member)
-            if not is_safe(member):
-                yield Skip(member, "not a safe name")
-            elif "__MACOSX" in path.parts or path.name.startswith("."):
-                yield Skip(member, "a file of the operating system")
-            elif path.suffix.lower() not in SUFFIXES:
-                yield Skip(member, "not the suffix of an image")
+            if why := no_picture(member):
+                yield Skip(member, why)
             else:
-                yield file, member, path
+                yield file, member, PurePosixPath(member)
 
     def lookup(self, file: str, key: str, value: str) -> dict[str, str]:
         """Two columns of a table as a dictionary."""

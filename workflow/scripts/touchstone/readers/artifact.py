@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from touchstone.containers import is_safe
-from touchstone.images import SUFFIXES
-from touchstone.readers import Listing, Skip
+from touchstone.readers import Listing, Skip, no_picture
 
 FACES = {"denoising_diffusion_gan", "face_synthetics", "stylegan1"}  # made from noise
 WORDS = {
@@ -39,10 +37,8 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             path = PurePosixPath(folder, member)
             fields = path.parent.name.split("-")
             key = f"{folder}/{fields[1] if len(fields) > 1 else ''}" if folder == "diffusion_gan" else folder
-            if not is_safe(member) or "__MACOSX" in path.parts:
-                yield Skip(f"{folder}/{member}", "not a safe name")
-            elif path.suffix.lower() not in SUFFIXES:
-                yield Skip(f"{folder}/{member}", "not the suffix of an image")
+            if why := no_picture(member):
+                yield Skip(f"{folder}/{member}", why)
             elif not target.removeprefix("-").isdecimal():
                 yield Skip(f"{folder}/{member}", "the target is not a number")
             elif int(target) == 0:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from touchstone import captions
+from touchstone.captions import IMAGE_NAME, SPLITS
 from touchstone.readers import Listing, Skip
-
-SPLITS = {"train2017": "COCO2017_train", "val2017": "COCO2017_val"}
 
 
 def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
@@ -21,7 +20,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         split = path.parent.name or file.split(".")[0].rstrip("/")
         if split not in SPLITS:
             yield Skip(member, "not in train2017 or val2017")
-        elif not (path.stem.isascii() and path.stem.isdigit()):
+        elif not IMAGE_NAME.fullmatch(path.stem):
             yield Skip(member, "the name is not a COCO image id")
         else:
             image = int(path.stem)

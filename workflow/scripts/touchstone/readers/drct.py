@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from touchstone import captions
+from touchstone.captions import IMAGE_NAME, SPLITS
 from touchstone.readers import Listing, Skip
-
-SPLITS = {"train2017": "COCO2017_train", "val2017": "COCO2017_val"}
-COCO_ID = re.compile(r"[0-9]{12}")
 
 
 def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
@@ -31,7 +28,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         *_, folder, split, _ = ("", *PurePosixPath(file.removesuffix(".zip"), path).parts)
         if folder not in generators or split not in SPLITS:
             yield Skip(member, f"folder {path.parent.as_posix()!r} is not in the card")
-        elif not COCO_ID.fullmatch(path.stem):
+        elif not IMAGE_NAME.fullmatch(path.stem):
             yield Skip(member, "the name is not a COCO image id")
         else:
             image = int(path.stem)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from touchstone.captions import IMAGE_NAME
 from touchstone.readers import Listing, Skip
 
 SPLITS = {"progan_train": "train", "progan_val": "valid", "test": "test"}
@@ -15,7 +16,6 @@ TURNED_INTO = {  # a folder of CycleGAN's and how its images were made
     **{"summer": "winter2summer", "winter": "summer2winter"},
 }
 IMAGENET = re.compile(r"(n[0-9]{8}_[0-9]+)_fake")
-COCO = re.compile(r"[0-9]{12}")
 
 
 def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
@@ -57,6 +57,6 @@ def _shown(name: str, shown: str, stem: str, listing: Listing, member: str) -> d
     groups = []
     if name == "cyclegan" and (photo := IMAGENET.fullmatch(stem)):
         groups = [f"imagenet:{photo[1]}"]
-    elif name == "gaugan" and COCO.fullmatch(stem):
+    elif name == "gaugan" and IMAGE_NAME.fullmatch(stem):
         groups = [f"coco:{int(stem)}"]
     return {"conditioning": conditioning, "description": "face" if name == "stargan" else shown, "groups": groups}
