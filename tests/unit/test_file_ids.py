@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from conftest import HOME
+from tests.building import HOME
 
 from touchstone import tables
 from touchstone.checking import load_checked

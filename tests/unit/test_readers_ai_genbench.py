@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pyarrow.parquet as pq
 import pytest
-from conftest import HOME
-from trees import TREES, grow
+from tests.building import HOME
+from tests.trees import TREES, grow
 
 from touchstone.checking import load_checked
 from touchstone.errors import TouchstoneError

@@ -56,7 +56,7 @@ def fetch_origin(
     absent = [name for name, source in sources.items() if source is None]
     optional = {file["path"] for file in files if file.get("optional")}
     missing = [name for name in absent if name not in optional]
-    if missing or len(absent) == len(files):
+    if missing or (absent and len(absent) == len(files)):
         missing = missing or absent
         raise TouchstoneError(
             f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",
