@@ -165,7 +165,7 @@ def test_the_example_of_an_origin_can_be_planned_and_passes_its_own_test(tmp_pat
     card = catalogue.card("my_album")
     for example in card["examples"]:
         options = card["recipe"]["reader"]
-        (item,) = reader(options["name"])(example_listing(example["given"]), options)
+        (item,) = reader(options["name"])(example_listing(example, options), options)
         if example["expect"] == "skip":
             assert isinstance(item, Skip)
         else:

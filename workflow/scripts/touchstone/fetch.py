@@ -53,15 +53,22 @@ def fetch_origin(
             download failed, or a file is not the one the card describes.
     """
     sources = {file["path"]: _lies_at(file, card, placed, folder) for file in files}
-    missing = [name for name, source in sources.items() if source is None]
-    if missing:
+    absent = [name for name, source in sources.items() if source is None]
+    optional = {file["path"] for file in files if file.get("optional")}
+    missing = [name for name in absent if name not in optional]
+    if missing or (absent and len(absent) == len(files)):
+        missing = missing or absent
         raise TouchstoneError(
             f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",
             where=f"{placed or folder} (card {card}, access: {access})",
             mend=f"{instructions or 'put them there'}; or name another folder under `paths` in config/config.yaml",
         )
+    if absent:
+        progress.say(f"goes on without {', '.join(absent)}")
     entries = []
     for file in files:
+        if file["path"] in absent:
+            continue
         path, source = Path(folder, file["path"]), sources[file["path"]]
         if isinstance(source, Path) and source != path:
             _link(path, source)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 
-from touchstone.containers import is_safe
-from touchstone.images import SUFFIXES
 from touchstone.readers import Listing, Skip
 
 
@@ -16,25 +13,42 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     Options:
         generators: ``{folder: generator}``; images elsewhere are skipped. Without it all are real.
         group: Prefix; images of one folder then share the group ``<group>:<folder>``.
+        fields: ``{folder: {field of the record: text}}``; the folder ``*`` stands for all others.
+        prompts: Tables ``{file, key, prompt, folders}`` in which the stems of images in these
+            folders (all, without the key) have their prompts.
+        stems: ``{group, pair}``; images of one stem share the group ``<group>:<stem>``, and
+            ``<pair>/<stem>`` is the real image they belong to.
     """
     generators: dict[str, str] | None = options.get("generators")
     group: str | None = options.get("group")
-    for file, member in listing.members:
-        path = PurePosixPath(member)
+    fields: dict[str, dict] = options.get("fields", {})
+    stems: dict[str, str] = options.get("stems", {})
+    prompts = [
+        (table.get("folders"), listing.lookup(table["file"], table["key"], table["prompt"]))
+        for table in options.get("prompts", [])
+    ]
+    for picture in listing.pictures():
+        if isinstance(picture, Skip):
+            yield picture
+            continue
+        file, member, path = picture
         folder = path.parent.as_posix()
-        if not is_safe(member):
-            yield Skip(member, "not a safe name")
-        elif "__MACOSX" in path.parts or path.name.startswith("."):
-            yield Skip(member, "a file of the operating system")
-        elif path.suffix.lower() not in SUFFIXES:
-            yield Skip(member, "not the suffix of an image")
-        elif generators is not None and folder not in generators:
+        if generators is not None and folder not in generators:
             yield Skip(member, f"folder {folder!r} is not in the card")
-        else:
-            yield {
-                "id": path.with_suffix("").as_posix(),
-                "generator": generators[folder] if generators else "",
-                "groups": [f"{group}:{folder}"] if group else [],
-                "source_file": file,
-                "source_member": member,
-            }
+            continue
+        item = {
+            "id": path.with_suffix("").as_posix(),
+            "generator": generators[folder] if generators else "",
+            "groups": [f"{group}:{folder}"] if group else [],
+            "source_file": file,
+            "source_member": member,
+            **fields.get(folder, fields.get("*", {})),
+        }
+        if "group" in stems:
+            item["groups"].append(f"{stems['group']}:{path.stem}")
+        if "pair" in stems:
+            item["paired_real_images"] = [f"{stems['pair']}/{path.stem}"]
+        for folders, texts in prompts:
+            if folders is None or folder in folders:
+                item["positive_prompt"] = listing.found(texts, path.stem, "a prompt", member)
+        yield item

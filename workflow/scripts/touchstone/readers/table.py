@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from touchstone.readers import Listing, Skip
+from touchstone.readers import Listing, Skip, prompt_group
 
 
 def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
@@ -15,13 +16,16 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         columns: ``{field of the record: column}``; ``member`` is the image's name in the origin's
             first container.
         group: Prefix; the value of ``columns.group`` then is the group ``<group>:<value>``.
+        stems: ``id`` and ``group`` are paths or addresses, of which the stem counts.
         prompts: Rows are prompts: later repetitions of a prompt are skipped, and the prompt itself
             is a group, so that images of one prompt stay in one split.
     """
     columns: dict[str, str] = options["columns"]
     seen: set[str] = set()
-    for row in listing.table(options["file"], list(columns.values())):
+    for row in listing.table(options["file"], list(dict.fromkeys(columns.values()))):
         item: dict = {field: row[column].strip() for field, column in columns.items()}
+        if options.get("stems"):
+            item |= {field: PurePosixPath(item[field]).stem for field in ("id", "group") if field in item}
         if not item["id"]:
             yield Skip(str(row), "the row has no id")
             continue
@@ -36,5 +40,5 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
                 continue
             seen.add(prompt.casefold())
             item["positive_prompt"] = prompt
-            item["groups"].append(f"prompt:{prompt.casefold()}")
+            item["groups"] += prompt_group(prompt)
         yield item

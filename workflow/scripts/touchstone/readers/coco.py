@@ -1,0 +1,34 @@
+"""COCO 2017: photographs with captions; ids as AI-GenBench writes them, without leading zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from touchstone import captions
+from touchstone.captions import IMAGE_NAME, SPLITS
+from touchstone.readers import Listing, Skip
+
+
+def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
+    """One real image per ``{train,val}2017/<12 digits>.jpg``; its captions, joined, describe it."""
+    texts = {split: captions.by_image(listing.document(f"captions_{split}.json"), f"captions_{split}.json") for split in SPLITS}
+    for picture in listing.pictures():
+        if isinstance(picture, Skip):
+            yield picture
+            continue
+        file, member, path = picture
+        split = path.parent.name or file.split(".")[0].rstrip("/")
+        if split not in SPLITS:
+            yield Skip(member, "not in train2017 or val2017")
+        elif not IMAGE_NAME.fullmatch(path.stem):
+            yield Skip(member, "the name is not a COCO image id")
+        else:
+            image = int(path.stem)
+            yield {
+                "id": f"{SPLITS[split]}/{image}",
+                "origin_dataset": SPLITS[split],
+                "description": " ".join(listing.found(texts[split], image, "captions", member)),
+                "groups": [f"coco:{image}"],
+                "source_file": file,
+                "source_member": member,
+            }
