@@ -54,6 +54,13 @@ def test_volumes_in_capitals(tmp_path):
     assert dict(open_container(tmp_path / "files.ZIP").read_many(MEMBERS)) == MEMBERS
 
 
+def test_volumes_are_found_beside_the_file_that_a_link_leads_to(tmp_path):
+    (tmp_path / "mine").mkdir()
+    link = tmp_path / "linked.zip"
+    link.symlink_to(split_zip(tmp_path / "mine", MEMBERS, 5_000))
+    assert dict(open_container(link).read_many(MEMBERS)) == MEMBERS
+
+
 def test_several_missing_volumes_are_all_named(tmp_path):
     path = split_zip(tmp_path, MEMBERS, 5_000)
     for name in ("files.z01", "files.z04"):

@@ -70,7 +70,7 @@ def open_container(path: str | Path) -> Container:
         )
     for suffix, kind in (ARCHIVES | TABLES).items():
         if path.name.lower().endswith(suffix):
-            return kind(path)
+            return kind(path.resolve())  # the other volumes lie beside the file, not beside a link to it
     known = ", ".join(ARCHIVES | TABLES)
     raise TouchstoneError("no container of a kind we can read", where=path, mend=f"known: folders and {known}")
 
