@@ -30,12 +30,13 @@ class Skip(NamedTuple):
 
 def no_picture(member: str) -> str:
     """Why a member can be no image, by its name; an empty text if it can."""
-    path = PurePosixPath(member)
     if not is_safe(member):
         return "not a safe name"
-    if "__MACOSX" in path.parts or path.name.startswith("."):
+    folder, _, name = member.rpartition("/")  # as text: paths would take most of the time of a long list
+    if name.startswith(".") or "__MACOSX" in folder.split("/"):
         return "a file of the operating system"
-    return "" if path.suffix.lower() in SUFFIXES else "not the suffix of an image"
+    stem, dot, suffix = name.rpartition(".")
+    return "" if stem and f"{dot}{suffix}".lower() in SUFFIXES else "not the suffix of an image"
 
 
 class Tally:

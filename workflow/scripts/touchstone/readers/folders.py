@@ -32,12 +32,14 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             yield picture
             continue
         file, member, path = picture
-        folder = path.parent.as_posix()
+        without_suffix = str(path).rpartition(".")[0]
+        folder, _, stem = without_suffix.rpartition("/")
+        folder = folder or "."
         if generators is not None and folder not in generators:
             yield Skip(member, f"folder {folder!r} is not in the card")
             continue
         item = {
-            "id": path.with_suffix("").as_posix(),
+            "id": without_suffix,
             "generator": generators[folder] if generators else "",
             "groups": [f"{group}:{folder}"] if group else [],
             "source_file": file,
@@ -45,10 +47,10 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             **fields.get(folder, fields.get("*", {})),
         }
         if "group" in stems:
-            item["groups"].append(f"{stems['group']}:{path.stem}")
+            item["groups"].append(f"{stems['group']}:{stem}")
         if "pair" in stems:
-            item["paired_real_images"] = [f"{stems['pair']}/{path.stem}"]
+            item["paired_real_images"] = [f"{stems['pair']}/{stem}"]
         for folders, texts in prompts:
             if folders is None or folder in folders:
-                item["positive_prompt"] = listing.found(texts, path.stem, "a prompt", member)
+                item["positive_prompt"] = listing.found(texts, stem, "a prompt", member)
         yield item
