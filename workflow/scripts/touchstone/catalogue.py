@@ -15,7 +15,8 @@ from touchstone.errors import TouchstoneError
 from touchstone.parts import REAL, Part, apportion, numbered
 
 GPUS_PER_NODE = 4
-RESERVED = {"all", "plan", "data", "picks", "exports"}  # targets and folders beside the origins
+# Targets, and folders beside those of the origins.
+RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports"}
 
 
 class Catalogue:
