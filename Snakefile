@@ -52,6 +52,4 @@ include: "workflow/rules/publish.smk"
 
 
 onerror:
-    print(
-        f"The build stopped; the next run goes on from what is done. Logs: logs/, {log}"
-    )
+    print("The build stopped; the next run goes on from what is done. Logs: logs/, .snakemake/log/")

@@ -2,10 +2,28 @@
 
 import sys
 
+from snakemake.logging import logger
+
 sys.path.append(f"{workflow.basedir}/workflow/scripts")
 
 from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
+
+# What the scheduler says at every turn; `quiet` has no word for it but `all`, which hides errors too.
+CHATTER = ("Select jobs", "Execute ", "Updating checkpoint", "DAG of jobs will be updated")
+
+
+def one_of(names):
+    """Regular expression that matches these names and, if there are none, nothing."""
+    return "|".join(names) or "(?!)"
+
+
+def is_no_chatter(record):
+    """Whether a line of Snakemake's own log tells something."""
+    return not str(record.msg).startswith(CHATTER)
+
+
+logger.addFilter(is_no_chatter)
 
 try:
     CATALOGUE = Catalogue(config, home=workflow.basedir)
@@ -13,11 +31,6 @@ except TouchstoneError as error:
     raise WorkflowError(f"\n{error}") from None
 
 DATASET = CATALOGUE.dataset_name
-
-
-def one_of(names):
-    """Regular expression that matches these names and, if there are none, nothing."""
-    return "|".join(names) or "(?!)"
 
 
 wildcard_constraints:
