@@ -20,6 +20,7 @@ include: "workflow/rules/inputs.smk"
 rule all:
     default_target: True
     input:
+        tables(),
         built("shards"),
         built("packed"),
         f"results/{DATASET}/gates.json",
@@ -52,4 +53,6 @@ include: "workflow/rules/publish.smk"
 
 
 onerror:
-    print("The build stopped; the next run goes on from what is done. Logs: logs/, .snakemake/log/")
+    print(
+        "The build stopped; the next run goes on from what is done. Logs: logs/, .snakemake/log/"
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zipfile
 
 import pytest
-from tests.building import Workplace
+from tests.building import HOME, Workplace, remade
 
 
 @pytest.fixture
@@ -132,6 +132,29 @@ def test_corrupt_pictures_in_a_zip_become_rows_with_a_reason(place, picture):
     }
     shard = pq.read_table(place.work / "results/demo/origins/demo_photos/real-00000.parquet")
     assert [row["image"] is None for row in shard.to_pylist()] == [row["state"] == "rejected" for row in shard.to_pylist()]
+
+
+def test_a_build_that_failed_early_does_not_pass_the_next_time(copy):
+    prompts = copy.folder / "config/lists/demo_prompts.csv"
+    whole = prompts.read_text(encoding="utf-8")
+    prompts.write_text("id,prompt\n1,a cat\n", encoding="utf-8")
+    for _ in range(2):
+        assert "the table has no column 'content'" in complaint(copy)
+    prompts.write_text(whole, encoding="utf-8")
+    copy.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip", "source": "demo:photos.zip", "sha256": "0" * 64}])
+    for _ in range(2):
+        assert "wrong checksum" in complaint(copy)
+    copy.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip", "source": "demo:photos.zip"}])
+    before = copy.made()
+    copy.run()
+    assert not [name for name in remade(before, copy.made()) if name.endswith("-00000.parquet") and "picks" not in name]
+
+
+def test_the_local_profile_shows_errors(place):
+    place.edit("origins/demo_sd.yaml", recipe__guidnce=3)
+    assert "did you mean 'guidance'?" in complaint(place, "--profile", str(HOME / "profiles/local"))
+    place = Workplace(place.folder / "fresh")
+    assert "No rule to produce demo_sdd" in complaint(place, "demo_sdd", "--profile", str(HOME / "profiles/local"))
 
 
 def test_too_many_rejected_items_stop_the_build_with_one_page(copy):

@@ -10,7 +10,12 @@ from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
 
 # What the scheduler says at every turn; `quiet` has no word for it but `all`, which hides errors too.
-CHATTER = ("Select jobs", "Execute ", "Updating checkpoint", "DAG of jobs will be updated")
+CHATTER = (
+    "Select jobs",
+    "Execute ",
+    "Updating checkpoint",
+    "DAG of jobs will be updated",
+)
 
 
 def one_of(names):

@@ -17,6 +17,33 @@ def built(what, origin=None):
     ]
 
 
+def tables():
+    """Receipts and tables of the whole build. A step that failed leaves its own missing, which is
+    not noticed as long as what an earlier build made of it is there, unless it is asked for.
+    """
+    models = {
+        CATALOGUE.card(name)["recipe"]["model"]
+        for name in CATALOGUE.of_kind("generate")
+    }
+    return [
+        *(f"resources/receipts/models/{model}.json" for model in sorted(models)),
+        *(
+            f"resources/receipts/{name}.json"
+            for name, card in CATALOGUE.cards.items()
+            if card.get("files")
+        ),
+        *(f"results/origins/{name}/index.parquet" for name in CATALOGUE.cards),
+        *(
+            f"results/{DATASET}/origins/{name}/draw.parquet"
+            for name in CATALOGUE.origins
+        ),
+        *(
+            f"results/{DATASET}/{name}.parquet"
+            for name in ("screen", "selection", "ledger", "manifest")
+        ),
+    ]
+
+
 def lists_beside_card(wildcards):
     """Lists that come with the card; a missing one is for fetch_origin to tell of."""
     return [
