@@ -49,6 +49,7 @@ include: "workflow/rules/take.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/pack.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/publish.smk"
 
 

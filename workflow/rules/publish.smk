@@ -1,7 +1,8 @@
 """publish: what a user needs to trust the dataset, and to pass it on.
 
-In:  packed shards, selection and ledger, and the cards of the origins.
-Out: manifest.parquet, gates.json, README.md, contact_sheet.png, report.html, summary.txt.
+In:  packed shards, selection and ledger, what the audit found, and the cards of the origins.
+Out: manifest.parquet, contact_sheet.png, report.html, README.md, summary.txt. Where a gate failed
+     there is a report, and no README.md: the build stops.
 """
 
 ABOUT = {
@@ -14,6 +15,7 @@ CARDS = CATALOGUE.published_cards()
 rule write_manifest:
     input:
         packed=built("packed"),
+        selection="results/{dataset}/selection.parquet",
         ledger="results/{dataset}/ledger.parquet",
     output:
         manifest="results/{dataset}/manifest.parquet",
@@ -30,28 +32,6 @@ rule write_manifest:
         folder=subpath(output.manifest, parent=True),
     script:
         "../scripts/write_manifest.py"
-
-
-rule check_gates:
-    input:
-        selection="results/{dataset}/selection.parquet",
-        ledger="results/{dataset}/ledger.parquet",
-    output:
-        gates="results/{dataset}/gates.json",
-    log:
-        "logs/check_gates/{dataset}.log",
-    benchmark:
-        "logs/benchmarks/check_gates/{dataset}.jsonl"
-    conda:
-        "../../envs/touchstone.yaml"
-    resources:
-        mem="4G",
-        runtime="30m",
-    params:
-        limits=CATALOGUE.dataset["gates"],
-        dataset_file=f"{DATASET}.yaml",
-    script:
-        "../scripts/check_gates.py"
 
 
 rule contact_sheet:
@@ -84,6 +64,7 @@ rule write_report:
         ledger="results/{dataset}/ledger.parquet",
         sheet="results/{dataset}/contact_sheet.png",
         gates="results/{dataset}/gates.json",
+        shortcuts="results/{dataset}/audit/shortcuts.json",
     output:
         report=report(
             "results/{dataset}/report.html",
@@ -111,6 +92,7 @@ rule write_card:
         manifest="results/{dataset}/manifest.parquet",
         ledger="results/{dataset}/ledger.parquet",
         gates="results/{dataset}/gates.json",
+        report="results/{dataset}/report.html",
     output:
         readme="results/{dataset}/README.md",
     log:
@@ -125,6 +107,7 @@ rule write_card:
     params:
         cards=CARDS,
         about=ABOUT,
+        dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/write_card.py"
 
@@ -133,8 +116,8 @@ rule write_summary:
     input:
         ledger="results/{dataset}/ledger.parquet",
         manifest="results/{dataset}/manifest.parquet",
+        gates="results/{dataset}/gates.json",
         readme="results/{dataset}/README.md",
-        report="results/{dataset}/report.html",
     output:
         summary="results/{dataset}/summary.txt",
     log:

@@ -233,6 +233,10 @@ class Catalogue:
         sources = [file.get("source", "") for file in card.get("files", [])]
         return [Path(card["file"]).parent / source[5:] for source in sources if source.startswith("card:")]
 
+    def beside_dataset(self, names: list[str]) -> list[str]:
+        """Paths of files named in the dataset file, which are relative to it."""
+        return [os.path.relpath(self.dataset_file.parent / name) for name in names]
+
     def source_of_pairs(self, origin: str) -> str | None:
         """The origin whose images this one varies, if it does."""
         return self.card(origin)["recipe"]["reader"].get("origin")

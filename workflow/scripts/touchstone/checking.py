@@ -32,10 +32,14 @@ WANTED = {  # a rule of JSON Schema, in words
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe YAML in which dates stay texts, and a key that is no text or occurs twice is a mistake."""
+    """Safe YAML in which dates, on, off, yes and no stay texts; a key that is no text or occurs twice is a mistake."""
 
     yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        first: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if not tag.endswith(":timestamp") and (not tag.endswith(":bool") or first in "tTfF")
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
