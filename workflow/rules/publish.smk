@@ -1,8 +1,8 @@
 """publish: what a user needs to trust the dataset, and to pass it on.
 
 In:  packed shards, selection and ledger, what the audit found, and the cards of the origins.
-Out: manifest.parquet, contact_sheet.png, report.html, README.md, summary.txt. Where a gate failed
-     there is a report, and no README.md: the build stops.
+Out: manifest.parquet, README.md, croissant.json, summary.txt. Where a gate failed there is a report,
+     and no README.md: the build stops.
 """
 
 ABOUT = {
@@ -34,59 +34,6 @@ rule write_manifest:
         "../scripts/write_manifest.py"
 
 
-rule contact_sheet:
-    input:
-        manifest="results/{dataset}/manifest.parquet",
-    output:
-        sheet=report(
-            "results/{dataset}/contact_sheet.png",
-            caption="../report/contact_sheet.rst",
-            category="Pictures",
-        ),
-    log:
-        "logs/contact_sheet/{dataset}.log",
-    benchmark:
-        "logs/benchmarks/contact_sheet/{dataset}.jsonl"
-    conda:
-        "../../envs/touchstone.yaml"
-    resources:
-        mem="4G",
-        runtime="30m",
-    params:
-        folder=subpath(output.sheet, parent=True),
-    script:
-        "../scripts/contact_sheet.py"
-
-
-rule write_report:
-    input:
-        manifest="results/{dataset}/manifest.parquet",
-        ledger="results/{dataset}/ledger.parquet",
-        sheet="results/{dataset}/contact_sheet.png",
-        gates="results/{dataset}/gates.json",
-        shortcuts="results/{dataset}/audit/shortcuts.json",
-    output:
-        report=report(
-            "results/{dataset}/report.html",
-            caption="../report/report.rst",
-            category="Report",
-        ),
-    log:
-        "logs/write_report/{dataset}.log",
-    benchmark:
-        "logs/benchmarks/write_report/{dataset}.jsonl"
-    conda:
-        "../../envs/touchstone.yaml"
-    resources:
-        mem="4G",
-        runtime="30m",
-    params:
-        cards=CARDS,
-        about=ABOUT,
-    script:
-        "../scripts/write_report.py"
-
-
 rule write_card:
     input:
         manifest="results/{dataset}/manifest.parquet",
@@ -110,6 +57,29 @@ rule write_card:
         dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/write_card.py"
+
+
+rule write_croissant:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+        ledger="results/{dataset}/ledger.parquet",
+        readme="results/{dataset}/README.md",
+    output:
+        croissant="results/{dataset}/croissant.json",
+    log:
+        "logs/write_croissant/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/write_croissant/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="2G",
+        runtime="30m",
+    params:
+        cards=CARDS,
+        about=ABOUT,
+    script:
+        "../scripts/write_croissant.py"
 
 
 rule write_summary:
