@@ -170,4 +170,6 @@ def _fill(value: object, schema: object, root: dict) -> None:
 
 
 def _has_defaults(schema: dict) -> bool:
-    return any(isinstance(below, dict) and "default" in below for below in schema.get("properties", {}).values())
+    """Whether a default stands in an object's schema, or in that of an object below it."""
+    below = [entry for entry in schema.get("properties", {}).values() if isinstance(entry, dict)]
+    return any("default" in entry or (entry.get("type") == "object" and _has_defaults(entry)) for entry in below)
