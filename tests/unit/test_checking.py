@@ -191,7 +191,7 @@ def test_off_is_a_text_and_true_is_not(tmp_path):
         (b"a: 1\nb: 2\na: 3\n", "the key 'a' occurs twice", 3),
         (b"x:\n  a: {b: 1, b: 2}\n", "the key 'b' occurs twice", 2),
         (b"a: 1\n2: 3\n", "the key 2 needs quotes", 2),
-        (b"no: 3\n", "the key no needs quotes", 1),
+        (b"true: 3\n", "the key true needs quotes", 1),
         (b"a: !!python/object/apply:os.system [id]\n", "could not determine a constructor", 1),
     ],
 )
