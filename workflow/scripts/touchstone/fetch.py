@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from touchstone.containers import is_container
 from touchstone.errors import TouchstoneError
 from touchstone.files import CHUNK, replacing, sha256_of, write_json
 from touchstone.progress import Progress
@@ -56,8 +57,10 @@ def fetch_origin(
     absent = [name for name, source in sources.items() if source is None]
     optional = {file["path"] for file in files if file.get("optional")}
     missing = [name for name in absent if name not in optional]
-    if missing or (absent and len(absent) == len(files)):
-        missing = missing or absent
+    choice = [name for name in absent if name in optional and is_container(name)]
+    if choice and not any(is_container(name) for name in sources if name not in absent):
+        missing.append(f"any of {', '.join(choice)}")  # archives of parts, or an archive and the folder it unpacks to
+    if missing:
         raise TouchstoneError(
             f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",
             where=f"{placed or folder} (card {card}, access: {access})",
