@@ -14,7 +14,6 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from touchstone.containers import is_container
 from touchstone.errors import TouchstoneError
 from touchstone.files import CHUNK, replacing, sha256_of, write_json
 from touchstone.progress import Progress
@@ -55,11 +54,11 @@ def fetch_origin(
     """
     sources = {file["path"]: _lies_at(file, card, placed, folder) for file in files}
     absent = [name for name, source in sources.items() if source is None]
-    optional = {file["path"] for file in files if file.get("optional")}
+    choice = [file["path"] for file in files if file.get("choice")]
+    optional = {file["path"] for file in files if file.get("optional")} | {*choice}
     missing = [name for name in absent if name not in optional]
-    choice = [name for name in absent if name in optional and is_container(name)]
-    if choice and not any(is_container(name) for name in sources if name not in absent):
-        missing.append(f"any of {', '.join(choice)}")  # archives of parts, or an archive and the folder it unpacks to
+    if choice and {*choice} <= {*absent}:
+        missing.append(f"any of {', '.join(choice)}")
     if missing:
         raise TouchstoneError(
             f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",

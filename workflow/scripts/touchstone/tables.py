@@ -9,17 +9,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from touchstone import lists
 from touchstone.errors import TouchstoneError
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".parquet")
 MAX_FIELD = 1_000_000  # characters of one csv field
 
 
 def rows(path: str | Path, columns: list[str]) -> Iterator[dict[str, str]]:
     """Rows of a csv, tsv or Parquet table as ``{column: text}``; a null is an empty text.
 
-    Only ``columns`` are read. A txt is a list without header or quotes: ``columns`` are its fields, with
-    commas between them; the first can hold commas itself.
+    Only ``columns`` are read. A txt is a list, and ``columns`` are all its fields.
 
     Raises:
         TouchstoneError: The table is missing, empty, malformed, or lacks a column; names the row.
@@ -27,7 +27,7 @@ def rows(path: str | Path, columns: list[str]) -> Iterator[dict[str, str]]:
     path = Path(path)
     if not path.exists():
         raise TouchstoneError("a table of this origin is gone", where=path, mend="put it back, or fetch it again")
-    read = {".parquet": _parquet_rows, ".txt": _list_rows}.get(path.suffix, _csv_rows)
+    read = {".parquet": _parquet_rows, ".txt": lists.rows}.get(path.suffix, _csv_rows)
     count = 0
     for row in read(path, columns):
         count += 1
@@ -65,22 +65,6 @@ def _csv_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
             raise TouchstoneError(
                 f"the table cannot be read: {error}", where=f"{path}, near line {reader.line_num}", mend="save it as UTF-8 csv"
             ) from None
-
-
-def _list_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
-    with open(path, encoding="utf-8-sig", newline="\n") as file:  # other line ends can be part of a name
-        try:
-            for number, line in enumerate(file, 1):
-                fields = line.rstrip("\r\n").rsplit(",", len(columns) - 1)
-                if len(fields) != len(columns):
-                    raise TouchstoneError(
-                        f"a row has {len(fields)} fields, not {len(columns)} ({', '.join(columns)})",
-                        where=f"{path}, line {number}",
-                        mend="mend the row, or get the list again",
-                    )
-                yield dict(zip(columns, fields, strict=True))
-        except UnicodeDecodeError as error:
-            raise TouchstoneError(f"the list cannot be read: {error}", where=path, mend="save it as UTF-8 text") from None
 
 
 def _parquet_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:

@@ -100,10 +100,10 @@ def _faces(listing: Listing, options: dict) -> tuple[dict[str, ffhq.Face], list[
 
 
 def _path_of(file: str, member: str, renamed: list, faces: dict) -> tuple[str, ffhq.Face | None]:
-    """ImagiNet's path of a member: below the card's folder, or below one folder more."""
-    path = file + member if file.endswith("/") else member
-    named = f"{PurePosixPath(file).name.split('.')[0]}/{member}"  # wikiart.zip without a folder wikiart in it
-    for tried in (path, path.partition("/")[2], named):
+    """ImagiNet's path of a member, which can lie a folder deeper or, in an archive, higher."""
+    named = f"{file}{member}" if file.endswith("/") else f"{PurePosixPath(file).name.split('.')[0]}/{member}"
+    below = member.partition("/")[2]
+    for tried in (named, member, below) if file.endswith("/") else (member, below, named):
         if face := faces.get(tried):
             return f"ffhq/{face.name}", face
         for beginning, folder in renamed:
@@ -111,7 +111,7 @@ def _path_of(file: str, member: str, renamed: list, faces: dict) -> tuple[str, f
                 return folder + tried[match.end() :], None
         if source_of(tried):
             return tried, None
-    return path, None
+    return member, None
 
 
 def _item(path: str, split: str, source: Source, parts: dict, face: ffhq.Face | None) -> dict:
