@@ -50,12 +50,16 @@ HOSTILE = ["__MACOSX/dalle3/._1.png", "dalle3/.DS_Store", "dalle3/readme.txt", "
 MD5 = "b6820fccdd3cf8e3f42328380c8ec3f1"
 
 
-def annotations(folder: Path, test: Iterable[str] = (), train: Iterable[str] = ("photozilla/dataset/food/1.jpg,0,3,4,8",)) -> None:
+def annotations(
+    folder: Path, test: Iterable[str] = (), train: Iterable[str] = ("photozilla/dataset/food/1.jpg,0,3,4,8",)
+) -> None:
     """Both annotation lists: the test list with ``FILES``, what is missing, and further rows."""
     rows = [f"./{path},{labels}\n" for path, labels in FILES.items()] + [f"./{MISSING},1,3,2,6\n"]
     (folder / "annotations").mkdir(parents=True, exist_ok=True)
     (folder / "annotations/test_annotations.txt").write_text("".join([*rows, *test]), encoding="utf-8", newline="")
-    (folder / "annotations/train_annotations.txt").write_text("".join(f"./{row}\n" for row in train), encoding="utf-8", newline="")
+    (folder / "annotations/train_annotations.txt").write_text(
+        "".join(f"./{row}\n" for row in train), encoding="utf-8", newline=""
+    )
 
 
 def contents(image: Callable[[str], bytes], below: str = "", extra: Iterable[str] = ()) -> dict[str, bytes]:
