@@ -240,6 +240,12 @@ def test_rows_that_cannot_be_meant_are_skipped_with_a_reason(listed, tmp_path):
         assert f"{sum(each == why for each in bad.values())} skipped: {why}" in told
 
 
+def test_a_path_of_no_card_is_told_by_every_card(listed, tmp_path):
+    pack(tmp_path, "/", "wikiart", {"Cubism/nobody_nothing.jpg": b""})
+    annotations(tmp_path, train=["wikiart/Cubism/nobody_nothing.jpg,0,1,4,8", "wikiart2/Cubism/x.jpg,0,1,4,8"])
+    assert "1 skipped: a path that ImagiNet does not have" in listed("wikiart", tmp_path)[1]
+
+
 def test_a_name_with_a_comma_is_one_path(listed, tmp_path):
     path = "wikiart/Cubism/a_still-life,-1912.jpg"
     pack(tmp_path, "/", "imaginet", {path: b""})

@@ -55,8 +55,7 @@ def fetch_origin(
     sources = {file["path"]: _lies_at(file, card, placed, folder) for file in files}
     absent = [name for name, source in sources.items() if source is None]
     choice = [file["path"] for file in files if file.get("choice")]
-    optional = {file["path"] for file in files if file.get("optional")} | {*choice}
-    missing = [name for name in absent if name not in optional]
+    missing = [file["path"] for file in files if file["path"] in absent and not (file.get("optional") or file.get("choice"))]
     if choice and {*choice} <= {*absent}:
         missing.append(f"any of {', '.join(choice)}")
     if missing:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from touchstone.errors import TouchstoneError
@@ -85,12 +86,17 @@ GRAMMAR = {
     for name, model in (("sd", 3), ("sdxl", 4))
     for content in (0, 1, 2)
 }
-RULES = [(re.compile(pattern), source) for pattern, source in GRAMMAR.items()]
+
+
+@lru_cache(1024)
+def _rules(folder: str) -> list[tuple[re.Pattern, Source]]:
+    """The rules of paths that begin with this folder: one or two of them, which long lists are glad of."""
+    return [(re.compile(pattern), source) for pattern, source in GRAMMAR.items() if re.fullmatch(pattern.split("/")[0], folder)]
 
 
 def source_of(path: str) -> tuple[Source, dict[str, str]] | None:
     """What a path below ImagiNet's root folder means, and its parts; None if it is no such path."""
-    for pattern, source in RULES:
+    for pattern, source in _rules(path.partition("/")[0]):
         if match := pattern.fullmatch(path):
             parts = {key: value or "" for key, value in match.groupdict().items()}
             return source._replace(split=source.split.format(**parts), group=source.group.format(**parts)), parts

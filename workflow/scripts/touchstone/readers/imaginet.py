@@ -34,9 +34,10 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     for split, file in lists.items():
         for row in listing.table(file, FIELDS):
             path, labels = row["path"].removeprefix("./"), labels_of(row)
-            if folders is not None and path.split("/")[0] not in folders:
-                continue
-            if why := _unusable(path, labels):
+            meant = source_of(path)
+            if meant and folders is not None and path.split("/")[0] not in folders:
+                continue  # of another card
+            if why := _unusable(meant, labels):
                 yield Skip(row["path"], f"{why}, says {file}")
             elif path in wanted:
                 yield Skip(row["path"], "a list names it twice, or two lists do")
@@ -74,12 +75,11 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             yield Skip(f"./{path}", f"the list of the {split} split names it, but it is not there")
 
 
-def _unusable(path: str, labels: Labels | None) -> str:
+def _unusable(meant: tuple[Source, dict] | None, labels: Labels | None) -> str:
+    if meant is None:
+        return "a path that ImagiNet does not have"
     if labels is None:
         return "labels that ImagiNet does not have"
-    meant = source_of(path)
-    if not meant:
-        return "a path that ImagiNet does not have"
     return "" if meant[0].labels == labels else "labels that contradict the folder"
 
 
