@@ -12,6 +12,7 @@ from touchstone.checking import load_checked
 from touchstone.errors import TouchstoneError
 from touchstone.ffhq import MAP
 from touchstone.file_ids import Place
+from touchstone.files import sha256_of
 from touchstone.imaginet import FIELDS, Labels, labels_of, locate, overlap, source_of
 from touchstone.listing import complete
 from touchstone.readers import Listing, Skip, reader
@@ -41,6 +42,18 @@ def read(shared_data, name: str, fields=FIELDS) -> list[dict]:
 @pytest.fixture(scope="module")
 def rows(shared_data) -> list[dict]:
     return read(shared_data, "test_annotations.txt")
+
+
+@pytest.mark.parametrize("origin", ["imaginet_release", *sorted({origin for origin, _ in ORIGINS})])
+def test_the_cards_know_the_published_lists(shared_data, origin):
+    checked = 0
+    for file in load_checked("origin", CARDS / f"{origin}.yaml")["files"]:
+        path = shared_data / "lists/imaginet" / file["path"].rpartition("/")[2]
+        if "sha256" in file:
+            assert (file["size"], file["sha256"]) == (path.stat().st_size, sha256_of(path))
+            assert file["source"].endswith(f"/d87b53a03466a68f5e1910d75c7909b8ba596f99/{file['path']}")
+            checked += 1
+    assert checked == {"imaginet_release": 7, "ffhq": 2}.get(origin, 1)
 
 
 def test_every_row_leads_to_a_place_and_back(rows):
