@@ -30,7 +30,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     """
     folders = options.get("folders")
     lists = {split: file for split, file in options.get("lists", {}).items() if file in listing.files}
-    wanted: dict[str, tuple[str, Labels]] = {}
+    wanted: dict[str, str] = {}  # path: split
     for split, file in lists.items():
         for row in listing.table(file, FIELDS):
             path, labels = row["path"].removeprefix("./"), labels_of(row)
@@ -42,7 +42,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             elif path in wanted:
                 yield Skip(row["path"], "a list names it twice, or two lists do")
             else:
-                wanted[path] = (split, labels)
+                wanted[path] = split
     faces, unknown = _faces(listing, options)
     yield from unknown
     renamed = [(re.compile(beginning), folder) for beginning, folder in options.get("renamed", {}).items()]
@@ -64,13 +64,12 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             yield Skip(member, "the same image lies elsewhere, too")
         else:
             found.add(path)
-            split = wanted[path][0] if lists else ""
-            item = _item(path, split, *meant, face) | {"source_file": file, "source_member": member}
+            item = _item(path, wanted.get(path, ""), *meant, face) | {"source_file": file, "source_member": member}
             if words:
                 item["class_label"] = shown = meant[1]["class"] or solved.get(meant[1]["name"], "")
                 item["description"] = listing.found(words, shown, "the words for a class", member)
             yield item
-    for path, (split, _) in wanted.items():
+    for path, split in wanted.items():
         if path not in found:
             yield Skip(f"./{path}", f"the list of the {split} split names it, but it is not there")
 
