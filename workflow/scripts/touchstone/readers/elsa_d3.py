@@ -56,13 +56,14 @@ def _rows(listing: Listing, splits: dict[str, list[str]]) -> Iterator[tuple[str,
         for beginning in beginnings:
             own = [name for name in files if name.startswith((beginning, f"{beginning[:-1]}/"))]
             expected = total = 0
+            is_whole = bool(own)
             for file in own:
                 if found := NUMBERED.search(file):
-                    number = number if int(found[1]) == expected else None
+                    is_whole &= int(found[1]) == expected
                     expected, total = int(found[1]) + 1, int(found[2])
                 for place, row in enumerate(listing.table(file, TEXTS)):
-                    yield split, number, file, place, row
+                    yield split, number if is_whole else None, file, place, row
                     number = number if number is None else number + 1
-            if not own or expected != total:
+            if not is_whole or expected != total:
                 listing.notes.add(f"{beginning}*", "files of this beginning, all or some")
                 number = None
