@@ -16,7 +16,7 @@ from pathlib import Path
 from touchstone.errors import TouchstoneError
 from touchstone.files import CHUNK, read_json, write_json
 from touchstone.progress import Progress, size
-from touchstone.web import PAUSE, TRIES, Again, Refused, ask, patiently
+from touchstone.web import PAUSE, STOPPED, TRIES, Again, Refused, ask, patiently
 
 RESERVE = 100_000_000  # bytes a download leaves free on the disk
 
@@ -159,23 +159,32 @@ def _extent(answer: http.client.HTTPResponse, part: Path, have: int, version: st
 def _receive(
     answer: http.client.HTTPResponse, part: Path, have: int, limit: int | None, tell: Callable, stop: threading.Event
 ) -> None:
+    looked = have
     with open(part, "r+b") as file:
         file.truncate(have)
         file.seek(have)
-        checked_at = have
-        while chunk := answer.read(CHUNK):
+        broken = None
+        while not broken:
+            try:
+                chunk = answer.read(CHUNK)
+            except http.client.IncompleteRead as error:
+                chunk, broken = error.partial, error
+            if not chunk:
+                break
             if limit is not None and have + len(chunk) > limit:
                 raise Refused(f"the server sends more than {limit:,} bytes", where=answer.url, mend="check `source` in the card")
-            if limit is None and have - checked_at > 64 * CHUNK:
-                require_space(part.parent, CHUNK)
-                checked_at = have
+            if limit is None and have - looked > 64 * CHUNK:
+                require_space(part.parent, 64 * CHUNK)
+                looked = have
             file.write(chunk)
             have += len(chunk)
             tell(have)
             if stop.is_set():
-                raise TouchstoneError("stopped, as another download failed", where=answer.url, mend="run again")
+                raise TouchstoneError(STOPPED, where=answer.url, mend="run again")
         file.flush()
         os.fsync(file.fileno())
+    if broken:
+        raise broken
 
 
 def _version(answer: http.client.HTTPResponse) -> str | None:

@@ -60,6 +60,8 @@ def fetch_origin(
     brought = bring([file for file, each in wanted if each.state != "there"], Path(folder), card, meter)
     for name, checksums in brought.items():
         remembered.put(name, Path(folder, name), checksums)
+    if brought:
+        progress.finish(f"fetched {len(brought)} file(s)")
     for file, each in wanted:
         path = Path(folder, file["path"])
         if each.path and each.path != path:

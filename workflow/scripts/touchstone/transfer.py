@@ -46,15 +46,19 @@ def together(tasks: Iterable[Callable], meter: Meter) -> list:
 
 
 def fetch_remotes(found: list[Remote], folder: Path, meter: Meter) -> None:
-    """Fetch many files below ``folder``; what is there with the right size was fetched and checked before."""
-    todo = []
-    for remote in found:
-        path = folder / remote.path
-        there = path.exists() and path.stat().st_size == remote.n_bytes
-        meter.at(path, remote.n_bytes or 0 if there else 0, remote.n_bytes or 0, found=True)
-        todo += [] if there else [remote]
-    require_space(folder, sum(remote.n_bytes or 0 for remote in todo))
-    together([partial(_get, remote, folder / remote.path, meter) for remote in todo], meter)
+    """Fetch many files below ``folder``, which then holds these and no others.
+
+    What is there with the right size was fetched and checked by an earlier run, and is not fetched again.
+    """
+    wanted = {folder / remote.path: remote for remote in found}
+    todo = {path: remote for path, remote in wanted.items() if not (path.exists() and path.stat().st_size == remote.n_bytes)}
+    require_space(folder, sum(remote.n_bytes or 0 for remote in todo.values()))
+    for path, remote in wanted.items():
+        meter.at(path, 0 if path in todo else remote.n_bytes, remote.n_bytes or 0, found=True)
+    together([partial(_get, remote, path, meter) for path, remote in todo.items()], meter)
+    for path in folder.rglob("*"):
+        if path.is_file() and path not in wanted:
+            path.unlink()
 
 
 def bring(files: list[dict], folder: Path, card: str, meter: Meter) -> dict[str, dict]:
@@ -144,7 +148,7 @@ def _get(remote: Remote, path: Path, meter: Meter, file: dict | None = None, car
                 raise TouchstoneError(
                     f"wrong checksum: the file's {kind} is {found[kind]}, {who} {value}",
                     where=f"{card}: {path}" if card else path,
-                    mend=f"run again to have it fetched anew, or correct the card; what came is {refused}",
+                    mend=f"run again to have it fetched anew{', or correct the card' if card else ''}; what came is {refused}",
                 )
 
     try:

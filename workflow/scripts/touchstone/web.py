@@ -21,6 +21,7 @@ TRIES = 6  # in a row that bring nothing new
 PAUSE = 1.0  # seconds before the second try; doubled for every further one
 LONGEST = 900  # seconds; a server that asks to wait longer is asked again by the next build
 PASSING = {408, 425, 429, 500, 502, 503, 504}  # statuses that go away
+STOPPED = "stopped, as another download failed"
 SMALL = 50_000_000  # bytes; what is read into memory is smaller
 HEADERS = {"User-Agent": "touchstone/0.1", "Accept-Encoding": "identity"}
 
@@ -112,7 +113,7 @@ def patiently(
                 say(f"{url.rsplit('/', 1)[-1][:60]}: {again}; again in {wait:.0f} s")
             stop.wait(wait)
             if stop.is_set():
-                raise TouchstoneError("stopped, as another download failed", where=url, mend="run again") from None
+                raise TouchstoneError(STOPPED, where=url, mend="run again") from None
 
 
 def read_document(url: str, **waiting: object) -> dict:
