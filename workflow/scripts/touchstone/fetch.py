@@ -14,7 +14,7 @@ from pathlib import Path
 from touchstone.download import Meter
 from touchstone.errors import TouchstoneError
 from touchstone.files import digests_of, read_json, write_json
-from touchstone.placing import CHECKSUMS, complaint, look
+from touchstone.placing import CHECKSUMS, complaint, look, unneeded
 from touchstone.progress import Progress
 from touchstone.transfer import bring, together
 
@@ -52,9 +52,9 @@ def fetch_origin(
     error = complaint(origin, found, card=card, access=access, instructions=instructions, lies=placed or folder)
     if error:
         raise error
-    if absent := [each.name for each in found if each.state in ("missing", "locked")]:
-        progress.say(f"goes on without {', '.join(absent)}")
-    wanted = [(file, each) for file, each in zip(files, found, strict=True) if each.name not in absent]
+    if absent := unneeded(found):
+        progress.say(f"goes on without {', '.join(each.name for each in absent)}")
+    wanted = [(file, each) for file, each in zip(files, found, strict=True) if each not in absent]
     remembered = Remembered(Path(folder, ".checksums.json"))
     meter = Meter(progress)
     brought = bring([file for file, each in wanted if each.state != "there"], Path(folder), card, meter)
