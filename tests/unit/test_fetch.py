@@ -413,6 +413,21 @@ def test_a_record_of_zenodo_is_checked_by_its_md5(server, fetched):
         fetched({"path": "x.zip", "source": "zenodo:124"})
 
 
+def test_files_out_of_a_zip_are_copied_out_and_the_zip_comes_once(server, fetched, make_zip):
+    zipped = make_zip({"in/a.json": b"[1]", "in/b.json": b"[2]", "in/huge.json": b"x" * 9}).read_bytes()
+    source, md5 = server.put("all.zip", zipped), hashlib.md5(zipped, usedforsecurity=False).hexdigest()
+    files = [{"path": f"{k}.json", "source": source, "out_of": {"member": f"in/{k}.json", "md5": md5}} for k in "ab"]
+    receipt = fetched(*files)
+    assert [Path(file["path"]).read_bytes() for file in receipt["files"]] == [b"[1]", b"[2]"]
+    assert asked(server) == ["/all.zip"]
+    assert fetched(*files) == receipt
+    with pytest.raises(TouchstoneError, match=r"in/c\.json cannot be read"):
+        fetched({"path": "c.json", "source": source, "out_of": {"member": "in/c.json"}})
+    other = {"path": "d.json", "source": server.put("other.zip", zipped), "out_of": {"member": "in/a.json", "md5": "0" * 32}}
+    with pytest.raises(TouchstoneError, match="wrong checksum"):
+        fetched(other)
+
+
 @pytest.mark.parametrize(("source", "package"), [("kaggle:a/b", "kagglehub"), ("modelscope:a/b", "modelscope")])
 def test_a_client_that_is_not_installed_is_named(fetched, source, package, monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "x")
