@@ -354,6 +354,31 @@ def test_a_folder_of_the_hub_comes_at_its_commit(server, fetched, tmp_path):
     assert server.asked == []
 
 
+def test_another_commit_is_never_answered_with_files_of_the_old_one(server, fetched, tmp_path):
+    changed = FILES | {"data/train-0.parquet": DATA[1:5001]}  # of the same size
+    server.push("dataset", "a/b", COMMIT, FILES)
+    server.files.pop(f"/datasets/a/b/resolve/{COMMIT}/data/test-0.parquet")
+    with pytest.raises(TouchstoneError, match="404"):
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    server.push("dataset", "a/b", LATER, changed)
+    fetched({"path": "data/", "source": f"hub:a/b@{LATER}"})
+    folder = tmp_path / "archives/mine/data"
+    assert (folder / "train-0.parquet").read_bytes() == DATA[1:5001]
+    assert [path.name for path in folder.parent.iterdir() if path.name.endswith(".partial")] == []
+    server.push("dataset", "a/b", COMMIT, FILES)
+    with pytest.raises(TouchstoneError, match=f"fetched from hub:a/b@{LATER}, their card now says hub:a/b@{COMMIT}") as error:
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert f"delete {folder}" in error.value.mend
+    shutil.rmtree(folder)
+    fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert (folder / "train-0.parquet").read_bytes() == DATA[:5000]
+
+
+def test_a_folder_cannot_be_one_file(server, fetched):
+    with pytest.raises(TouchstoneError, match="is one file, and cannot be the folder data/"):
+        fetched({"path": "data/", "source": server.put("a.zip", DATA)})
+
+
 def test_a_long_listing_comes_page_by_page(server, fetched):
     server.page = 2
     server.push("dataset", "a/b", COMMIT, {f"data/{k}.bin": bytes([k]) * 200 for k in range(5)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import zipfile
@@ -106,13 +107,20 @@ def first_that_works(sources: list[str], attempt: Callable[[str], Result], meter
 
 def _folder(file: dict, folder: Path, card: str, meter: Meter, source: str) -> dict:
     path = Path(folder, file["path"])
-    unfinished = path.with_name(f"{path.name}.partial")
+    # What was gathered of one commit is of no use for another.
+    unfinished = path.with_name(f"{path.name}.{hashlib.sha256(source.encode()).hexdigest()[:8]}.partial")
     if scheme_of(source) in CLIENTS:
         return _by_client(source, file, unfinished, path)
+    if scheme_of(source) != "hub":
+        raise TouchstoneError(
+            f"{source} is one file, and cannot be the folder {path.name}/", where=card, mend="name a file in `path`"
+        )
     found = remotes(source, file, meter)
     meter.at(path, 0, 0)
     fetch_remotes(found, unfinished, meter)
     os.replace(unfinished, path)
+    for other in path.parent.glob(f"{path.name}.*.partial"):
+        shutil.rmtree(other)
     return {remote.path: named(remote.checksums) for remote in found}
 
 
