@@ -88,6 +88,35 @@ def pick_of_shard(wildcards):
     return f"{draw.output.picks}/{wildcards.shard}.parquet"
 
 
+def picks_of_origin(wildcards):
+    """All pick lists of the origin, known once the draw is done."""
+    draw = checkpoints.draw_origin.get(
+        dataset=wildcards.dataset, origin=wildcards.origin
+    )
+    return [
+        f"{draw.output.picks}/{shard}.parquet"
+        for shard in CATALOGUE.shards(wildcards.origin)
+    ]
+
+
+def unrolled_of_origin(wildcards):
+    """Where lies what was drawn of archives that are read from front to back, if the origin has such."""
+    if wildcards.origin in CATALOGUE.streamed:
+        return f"results/{wildcards.dataset}/origins/{wildcards.origin}/unrolled.zip"
+    return None
+
+
+def pick_of_adopted(wildcards):
+    """The shard's own pick list, once such archives are read, too."""
+    picks = pick_of_shard(wildcards)
+    # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
+    if wildcards.origin in CATALOGUE.streamed:
+        checkpoints.unroll_origin.get(
+            dataset=wildcards.dataset, origin=wildcards.origin
+        )
+    return picks
+
+
 def recipe_of_origin(wildcards):
     """Recipe in the origin's card."""
     # Not lookup(), which walks all cards for every job: a third of the time of a large plan.

@@ -8,13 +8,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from touchstone.containers import is_container, open_container
-from touchstone.containers.base import Container
-from touchstone.files import read_json
+from touchstone.containers import open_container
+from touchstone.files import bytes_read, read_json
 from touchstone.images import BadImage
 from touchstone.listing import path_of
-from touchstone.progress import Progress
+from touchstone.progress import Progress, size
 from touchstone.shards import append_rows, is_full, read_picks, shard_writer, taken
+from touchstone.suffixes import is_streamed
+from touchstone.unroll import Unrolled, members_by_file
 
 IN_MEMORY = 256_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
 AHEAD = 64_000_000  # bytes of images that are read before they can be measured
@@ -37,13 +38,14 @@ def adopt_shard(
     Raises:
         TouchstoneError: An archive is gone or not whole, or ``unrolled`` was made for another draw.
     """
-    wanted = read_picks(picks)
-    by_file = members_by_file(wanted, read_json(receipt)["files"])
+    wanted, files = read_picks(picks), read_json(receipt)["files"]
+    before = bytes_read()
+    by_file = members_by_file(wanted, files)
     progress.start(len(wanted), "images")
     rows: list[dict] = [{}] * len(wanted)
     spans: dict[int, tuple[int, int]] = {}  # row → its bytes in the waiting room
     with shard_writer(shard) as writer, tempfile.SpooledTemporaryFile(IN_MEMORY, dir=Path(shard).parent) as waiting:
-        contents = _contents(by_file, read_json(receipt)["files"], unrolled)
+        contents = _contents(by_file, files, unrolled)
         for numbers, data, made in _ahead(lambda numbers, data: [_row(wanted[row], data) for row in numbers], contents, threads):
             for row, facts in zip(numbers, made, strict=True):
                 rows[row] = facts
@@ -64,22 +66,13 @@ def adopt_shard(
                 append_rows(writer, batch)
                 batch, n_bytes = [], 0
         append_rows(writer, batch)
-    progress.finish()
-
-
-def members_by_file(wanted: list[dict], files: list[dict]) -> dict[str, dict[str, list[int]]]:
-    """``{file of the card: {member: rows of wanted that show it}}``; without a file it is the first container."""
-    default = next((file["name"] for file in files if is_container(file["name"])), "")
-    by_file: dict[str, dict[str, list[int]]] = {}
-    for row, pick in enumerate(wanted):
-        by_file.setdefault(pick["source_file"] or default, {}).setdefault(pick["source_member"], []).append(row)
-    return by_file
+    progress.finish(f"{size(bytes_read() - before)} read")
 
 
 def _contents(by_file: dict, files: list[dict], unrolled: str | None) -> Iterator[tuple[list[int], bytes | BadImage]]:
     """Rows and what their member holds, container after container."""
     for name, members in by_file.items():
-        container: Container = open_container(path_of(files, name))
+        container = Unrolled(unrolled, name) if unrolled and is_streamed(name) else open_container(path_of(files, name))
         try:
             for member, data in container.read_many(members):
                 yield members[member], data

@@ -81,3 +81,11 @@ def sha256_of(path: str | os.PathLike, advance: Callable[[int], object] | None =
             if advance:
                 advance(len(chunk))
     return digest.hexdigest()
+
+
+def bytes_read() -> int:
+    """Bytes that this process has read so far, from disk or the system's cache, as the kernel counts them; 0 if it does not."""
+    try:
+        return int(Path("/proc/self/io").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0

@@ -97,7 +97,8 @@ def perceptual_hash(image: Image.Image) -> int:
     """64-bit perceptual hash: signs of the 8 x 8 lowest DCT coefficients of a 32 x 32 grey copy
     against their median, row by row, the highest bit first (the scheme of imagehash's phash)."""
     # The gap lets Pillow average whole blocks first: of a large picture, a fifth of the time.
-    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    grey_image = image if image.mode == "L" else image.convert("L")
+    small = grey_image.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
     grey = np.asarray(small, dtype=np.float64)
     dct = _dct_matrix()
     low = (dct @ grey @ dct.T)[:8, :8]
