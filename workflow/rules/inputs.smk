@@ -99,13 +99,6 @@ def picks_of_origin(wildcards):
     ]
 
 
-def unrolled_of_origin(wildcards):
-    """Where lies what was drawn of archives that are read from front to back, if the origin has such."""
-    if wildcards.origin in CATALOGUE.streamed:
-        return f"results/{wildcards.dataset}/origins/{wildcards.origin}/unrolled.zip"
-    return None
-
-
 def pick_of_adopted(wildcards):
     """The shard's own pick list, once such archives are read, too."""
     picks = pick_of_shard(wildcards)

@@ -50,7 +50,7 @@ rule adopt_shard:
         mem="2G",
         runtime="1h",
     params:
-        unrolled=unrolled_of_origin,
+        unrolled="results/{dataset}/origins/{origin}/unrolled.zip",
         recipe=recipe_of_origin,
     script:
         "../scripts/adopt_shard.py"

@@ -32,7 +32,7 @@ def adopt_shard(
         picks: Pick list that ``draw_origin`` wrote.
         receipt: What ``fetch_origin`` wrote about the origin's files.
         shard: The shard to write; a member that cannot be read becomes a rejected row.
-        unrolled: What ``unroll_origin`` took out of archives that can only be read from front to back.
+        unrolled: Where ``unroll_origin`` has put what was drawn of archives that can only be read from front to back.
         threads: Images that are decoded and measured at the same time; changes no byte of the shard.
 
     Raises:
