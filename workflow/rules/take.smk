@@ -45,7 +45,7 @@ rule adopt_shard:
         origin=one_of(CATALOGUE.of_kind("archive")),
     conda:
         "../../envs/touchstone.yaml"
-    threads: 2
+    threads: 1  # more help only one job, and images of a megapixel: --set-threads adopt_shard=4
     resources:
         mem="2G",
         runtime="1h",

@@ -99,7 +99,7 @@ def perceptual_hash(image: Image.Image) -> int:
     # The gap lets Pillow average whole blocks first: of a large picture, a fifth of the time.
     grey_image = image if image.mode == "L" else image.convert("L")
     small = grey_image.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    grey = np.asarray(small, dtype=np.float64)
+    grey = np.frombuffer(small.tobytes(), np.uint8).reshape(32, 32).astype(np.float64)
     dct = _dct_matrix()
     low = (dct @ grey @ dct.T)[:8, :8]
     ordered = np.sort(low, axis=None)
