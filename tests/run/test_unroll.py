@@ -44,6 +44,7 @@ def place(members, tmp_path_factory) -> Workplace:
         "instructions": "make it",
         "kind": "archive",
         "files": [{"path": path.name}],
+        "cost": {"bytes": 130_000},
         "recipe": {"revision": 1, "reader": {"name": "folders"}},
         "examples": [{"given": "1.png", "expect": {"label": 0}}],
     }
@@ -75,6 +76,8 @@ def is_take_shard(name: str) -> bool:
 def test_one_pass_for_all_shards_whatever_happens_to_them(place, members):
     stream = (place.folder / "shelf").iterdir().__next__().stat().st_size
     drawn = DRAWN / MEMBERS * stream
+    assert re.search(rf"^unroll +solid +1 +{DRAWN} +[\d.]+ MB", place.run("plan"), re.MULTILINE)
+    assert place.dry_run()["unroll_origin"] == 1  # though nothing is drawn yet
     place.run("solid")
 
     passes, takes = bytes_read(place, "unroll_origin"), bytes_read(place, "adopt_shard")

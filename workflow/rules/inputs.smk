@@ -38,6 +38,10 @@ def tables():
             for name in CATALOGUE.origins
         ),
         *(
+            f"results/{DATASET}/origins/{name}/unrolled.zip"
+            for name in CATALOGUE.streamed
+        ),
+        *(
             f"results/{DATASET}/{name}.parquet"
             for name in ("screen", "selection", "ledger", "manifest")
         ),
@@ -90,9 +94,7 @@ def pick_of_shard(wildcards):
 
 def picks_of_origin(wildcards):
     """All pick lists of the origin, known once the draw is done."""
-    draw = checkpoints.draw_origin.get(
-        dataset=wildcards.dataset, origin=wildcards.origin
-    )
+    draw = checkpoints.draw_origin.get(**wildcards)
     return [
         f"{draw.output.picks}/{shard}.parquet"
         for shard in CATALOGUE.shards(wildcards.origin)
@@ -104,9 +106,7 @@ def pick_of_adopted(wildcards):
     picks = pick_of_shard(wildcards)
     # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
     if wildcards.origin in CATALOGUE.streamed:
-        checkpoints.unroll_origin.get(
-            dataset=wildcards.dataset, origin=wildcards.origin
-        )
+        checkpoints.unroll_origin.get(**wildcards)
     return picks
 
 
