@@ -22,7 +22,7 @@ from touchstone.progress import Progress
 from touchstone.record import TAKEN, empty_item
 from touchstone.shards import append_rows, shard_writer, taken
 
-IMAGES, SHARDS, SIDE, RUNS = 10_000, 10, 300, 3
+IMAGES, SHARDS, SIDE, RUNS = 6_000, 10, 256, 3
 COPIES = 8  # of one JPEG behind each other, which makes files as large as usual ones
 ABOUT = """\
 `python -m benchmarks.packing`, {date}, on {machine}: wall time and peak memory, fastest of {runs} runs in turns.
