@@ -52,6 +52,24 @@ def pick_of_shard(wildcards):
     return f"{draw.output.picks}/{wildcards.shard}.parquet"
 
 
+def picks_of_origin(wildcards):
+    """All pick lists of the origin, known once the draw is done."""
+    draw = checkpoints.draw_origin.get(**wildcards)
+    return [
+        f"{draw.output.picks}/{shard}.parquet"
+        for shard in CATALOGUE.shards(wildcards.origin)
+    ]
+
+
+def pick_of_adopted(wildcards):
+    """The shard's own pick list, once such archives are read, too."""
+    picks = pick_of_shard(wildcards)
+    # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
+    if wildcards.origin in CATALOGUE.streamed:
+        checkpoints.unroll_origin.get(**wildcards)
+    return picks
+
+
 def recipe_of_origin(wildcards):
     """Recipe in the origin's card."""
     # Not lookup(), which walks all cards for every job: a third of the time of a large plan.

@@ -43,6 +43,10 @@ def tables():
             for name in CATALOGUE.origins
         ),
         *(
+            f"results/{DATASET}/origins/{name}/unrolled.zip"
+            for name in CATALOGUE.streamed
+        ),
+        *(
             f"results/{DATASET}/{name}.parquet"
             for name in ("screen", "selection", "ledger", "manifest")
         ),

@@ -13,6 +13,7 @@ from pathlib import Path
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
 from touchstone.parts import REAL, Part, apportion, numbered
+from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
 # Targets, and folders beside those of the origins.
@@ -143,6 +144,11 @@ class Catalogue:
     def of_kind(self, kind: str) -> list[str]:
         """Origins of the dataset with this kind."""
         return [origin for origin in self.origins if self.card(origin)["kind"] == kind]
+
+    @cached_property
+    def streamed(self) -> list[str]:
+        """Origins with an archive that can only be read from front to back."""
+        return [name for name in self.of_kind("archive") if any(is_streamed(file["path"]) for file in self.card(name)["files"])]
 
     @cached_property
     def parts(self) -> list[Part]:

@@ -47,7 +47,9 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     rows += [
         Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins
     ]
-    rows += [_take_row(catalogue, origin) for origin in catalogue.origins]
+    takes = [_take_row(catalogue, origin) for origin in catalogue.origins]
+    rows += [Row("unroll", row.subject, 1, row.items, row.n_bytes, 3) for row in takes if row.subject in catalogue.streamed]
+    rows += takes
     drawn = sum(part.drawn for part in catalogue.parts)
     rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
     packed = catalogue.packed()
