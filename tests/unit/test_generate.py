@@ -19,7 +19,8 @@ from touchstone.draw import PICK
 from touchstone.errors import TouchstoneError
 from touchstone.fetch import fetch_model
 from touchstone.files import write_json
-from touchstone.generate import batch_file, generate_shard, image_seed
+from touchstone.generate import batch_file, generate_shard
+from touchstone.painting.seeds import seed_of
 from touchstone.progress import Progress
 from touchstone.record import TAKEN, empty_item, table_of
 from touchstone.shards import shard_writer
@@ -120,9 +121,11 @@ def prompts(count: int) -> list[dict]:
 
 
 def wait_for(what: Callable[[], object], process: subprocess.Popen) -> None:
-    """Until ``what()`` is true; fails if the process ends before."""
+    """Until ``what()`` is true; fails if the process ends before, or after a time in which it surely would be."""
+    late = time.monotonic() + 100
     while not what():
         assert process.poll() is None, process.communicate()
+        assert time.monotonic() < late
         time.sleep(0.002)  # polls a folder; there is nothing to be told by
 
 
@@ -160,19 +163,19 @@ def test_every_row_is_an_image_with_its_record_in_the_order_of_the_list(referenc
         assert (made["model"], made["model_sha256"]) == ("stable_diffusion", receipt["sha256"])
         assert (made["pipeline"], made["scheduler"], made["steps"]) == ("StableDiffusionPipeline", "DDIMScheduler", 8)
         assert (made["guidance"], made["batch"], made["dtype"], made["attempt"]) == (7.5, 2, "float32", 0)
-        assert made["seed"] == image_seed(1, row["id"], 0)
+        assert made["seed"] == seed_of(1, row["id"], 0)
         assert made["safety"] == made["watermark"] == "none"
         assert "torch " in made["versions"]
     assert len({row["sha256"] for row in rows}) == len({row["generation"]["seed"] for row in rows}) == COUNT
 
 
 def test_seeds_fit_a_signed_integer_and_depend_on_all_they_are_made_from():
-    seeds = [image_seed(run, f"mine/{item}", attempt) for run in range(5) for item in range(400) for attempt in range(2)]
+    seeds = [seed_of(run, f"mine/{item}", attempt) for run in range(5) for item in range(400) for attempt in range(2)]
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert max(seeds) > 2**62
     assert len(set(seeds)) == len(seeds)
-    assert image_seed(1, "mine/1", 0) == image_seed(1, "mine/1", 0)
-    assert image_seed(1, "2", 3) != image_seed(12, "", 3)
+    assert seed_of(1, "mine/1", 0) == seed_of(1, "mine/1", 0)
+    assert seed_of(1, "2", 3) != seed_of(12, "", 3)
 
 
 @pytest.mark.slow
@@ -201,13 +204,17 @@ def test_a_model_file_that_is_gone_is_named_before_any_worker_starts(place, mode
     assert not place.partial().exists()
 
 
-def test_what_a_safety_checker_blackens_is_there_to_be_screened(place, models, reference):
-    """A real checker that flags everything. Batches that another model left behind are thrown away."""
+def test_what_a_safety_checker_withholds_is_tried_again_and_then_rejected(place, models, reference):
+    """A real checker that flags everything, so all is black. Batches that another model left behind are thrown away."""
     path = flagging_model(place.folder / "flagging", models)
     leave_behind(place, reference, range(3))
-    rows = pq.read_table(place.generate(prompts(COUNT), model=path)).to_pylist()
-    assert [(row["state"], row["luma_std"], row["generation"]["safety"]) for row in rows] == [("taken", 0, "checker")] * COUNT
+    rows = pq.read_table(place.generate(prompts(3), model=path, recipe=RECIPE | {"attempts": 2, "steps": 1})).to_pylist()
+    assert [(row["state"], row["reason"], row["image"]) for row in rows] == [("rejected", "flagged", None)] * 3
+    made = [row["generation"] for row in rows]
+    assert [(each["safety"], each["attempt"]) for each in made] == [("checker", 1)] * 3
+    assert [each["seed"] for each in made] == [seed_of(1, row["id"], 1) for row in rows]
     assert "earlier try" not in place.said()
+    assert "3 images were withheld or blank at attempt 2 of 2" in place.said()
 
 
 def flagging_model(folder: Path, models: Models) -> str:
@@ -285,7 +292,7 @@ def leave_behind(place: Place, reference: Path, numbers: range) -> None:
     """These batches of the reference, as a killed job leaves them."""
     table = pq.read_table(reference)
     for number in numbers:
-        with shard_writer(batch_file(place.partial(), number)) as writer:
+        with shard_writer(place.partial() / batch_file(0, number)) as writer:
             writer.append(table.slice(2 * number, 2))
     (place.partial() / "work").write_text(work_of(reference), encoding="utf-8")
 
@@ -340,8 +347,12 @@ def short(tmp_path_factory, models) -> list[dict]:
     """
     place = Place(tmp_path_factory.mktemp("short"), models, Progress("take", streams=()))
     process = place.start(prompts(3))
+    wait_for(lambda: len(list(place.partial().glob("embeds-*"))) == 2, process)
+    process.kill()  # so that the next one has its prompts and hands out both batches at once
+    process.communicate()
+    process = place.start(prompts(3))
     wait_for(lambda: any("libtorch" in maps(pid) for pid in children(process)), process)
-    process.send_signal(signal.SIGSTOP)  # both batches are handed out by now
+    process.send_signal(signal.SIGSTOP)
     wait_for(lambda: len(place.batches()) == 2, process)
     process.send_signal(signal.SIGCONT)
     assert ended(process)[::2] == (0, "")
@@ -415,5 +426,5 @@ def test_a_batch_that_kills_two_workers_stops_the_shard_with_the_tail_of_the_log
     rows[2]["positive_prompt"] = None  # which the pipeline refuses
     with pytest.raises(TouchstoneError, match=r"status 1 and 1 batches are not made\n(  \| .*\n)*  \| .*prompt") as error:
         place.generate(rows, workers=2)
-    assert [path.name for path in place.batches()] == ["batch-00000.parquet"]
+    assert [path.name for path in place.batches()] == ["batch-0-00000.parquet"]
     assert Path(error.value.where).read_text(encoding="utf-8").rstrip().endswith(error.value.what.splitlines()[-1][4:])
