@@ -17,10 +17,8 @@ def built(what, origin=None):
     ]
 
 
-def tables():
-    """Receipts and tables of the whole build. A step that failed leaves its own missing, which is
-    not noticed as long as what an earlier build made of it is there, unless it is asked for.
-    """
+def receipts():
+    """Receipts of all models and origins that the dataset needs."""
     models = {
         CATALOGUE.card(name)["recipe"]["model"]
         for name in CATALOGUE.of_kind("generate")
@@ -32,6 +30,15 @@ def tables():
             for name, card in CATALOGUE.cards.items()
             if card.get("files")
         ),
+    ]
+
+
+def tables():
+    """Receipts and tables of the whole build. A step that failed leaves its own missing, which is
+    not noticed as long as what an earlier build made of it is there, unless it is asked for.
+    """
+    return [
+        *receipts(),
         *(f"results/origins/{name}/index.parquet" for name in CATALOGUE.cards),
         *(
             f"results/{DATASET}/origins/{name}/draw.parquet"
@@ -42,6 +49,21 @@ def tables():
             for name in ("screen", "selection", "ledger", "manifest")
         ),
     ]
+
+
+def needed_by(jobs):
+    """Origins and models whose files these jobs read."""
+    readers = {"fetch_origin", "fetch_model", "list_origin", "adopt_shard"}
+    return {
+        job.wildcards.get("origin") or f"model {job.wildcards.model}"
+        for job in jobs
+        if job.rule.name in readers
+    }
+
+
+def may_be_incomplete(wildcards):
+    """Whether the origin's folders may hold fewer files than its card says."""
+    return CATALOGUE.may_be_incomplete(wildcards.origin)
 
 
 def lists_beside_card(wildcards):

@@ -16,7 +16,7 @@ from touchstone.parts import REAL, Part, apportion, numbered
 
 GPUS_PER_NODE = 4
 # Targets, and folders beside those of the origins.
-RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports"}
+RESERVED = {"all", "plan", "check_origins", "verify_origins", "screen", "split", "contact_sheet", "data", "picks", "exports"}
 
 
 class Catalogue:
@@ -236,3 +236,7 @@ class Catalogue:
     def source_of_pairs(self, origin: str) -> str | None:
         """The origin whose images this one varies, if it does."""
         return self.card(origin)["recipe"]["reader"].get("origin")
+
+    def may_be_incomplete(self, origin: str) -> bool:
+        """Whether its folders may hold fewer files than the card says."""
+        return origin in self.config.get("incomplete", [])
