@@ -38,7 +38,7 @@ def example_listing(example: dict, options: dict) -> Listing:
     if isinstance(given, str):
         members = [(file, given), *((file, name.removeprefix(file)) for name in tables if name.startswith(file) and name != file)]
         return Listing(members=members, tables=[*tables], table=table, columns=columns, document=document, texts=no_texts)
-    return Listing(table=table, columns=columns, files=[file], tables=[file], pairs=[given])
+    return Listing(table=table, columns=columns, document=document, files=[file], tables=[file], pairs=[given])
 
 
 @pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
@@ -46,7 +46,8 @@ def test_the_examples_of_a_card_become_what_it_says(path):
     card = load_checked("origin", path)
     generators = load_checked("generators", path.with_name("generators.yaml"))
     models = load_checked("models", path.with_name("models.yaml"))
-    keys = [models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else card.get("generators", [])
+    own = [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else []
+    keys = own or card.get("generators", [])
     table = {key: generators[key] for key in keys}
     options = card["recipe"]["reader"]
     for example in card["examples"]:

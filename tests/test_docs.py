@@ -41,7 +41,8 @@ def origins_table() -> str:
     rows = []
     for path in CARDS:
         card = load_checked("origin", path)
-        keys = [models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else card.get("generators", [])
+        own = [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else []
+        keys = own or card.get("generators", [])
         images = "generated: " + ", ".join(generators[key]["name"] for key in keys) if keys else "real"
         rows.append([f"`{path.stem}`", card["title"], card["kind"], images, card["licence"], card["access"]])
     return table(["origin", "title", "kind", "images", "licence", "access"], rows)

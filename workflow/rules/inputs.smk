@@ -19,12 +19,8 @@ def built(what, origin=None):
 
 def receipts():
     """Receipts of all models and origins that the dataset needs."""
-    models = {
-        CATALOGUE.card(name)["recipe"]["model"]
-        for name in CATALOGUE.of_kind("generate")
-    }
     return [
-        *(f"resources/receipts/models/{model}.json" for model in sorted(models)),
+        *(f"resources/receipts/models/{model}.json" for model in CATALOGUE.models_used()),
         *(
             f"resources/receipts/{name}.json"
             for name, card in CATALOGUE.cards.items()
@@ -119,6 +115,12 @@ def recipe_of_origin(wildcards):
 def receipt_of_model(wildcards):
     """Receipt of the model that the origin's recipe names."""
     return f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
+
+
+def receipt_of_prior(wildcards):
+    """Receipt of the model that works before, if the recipe names one."""
+    prior = CATALOGUE.card(wildcards.origin)["recipe"].get("prior")
+    return f"resources/receipts/models/{prior['model']}.json" if prior else []
 
 
 def archive_to_serve(wildcards):

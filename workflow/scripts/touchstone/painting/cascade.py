@@ -26,6 +26,8 @@ class Cascade:
         if "guidance" in self.options:
             first["guidance_scale"] = self.options["guidance"]
         if hasattr(self.pipe, "movq"):  # Kandinsky's decoder sees what the prior made of the prompt, and not the prompt
+            if "negative_prompt" in first:  # which the prior takes as so many more prompts
+                first["generator"] = first["generator"] * 2
             made = self.prior(**first)
             seen = {"image_embeds": made.image_embeds, "negative_image_embeds": made.negative_image_embeds}
             return self.pipe(**seen, **{key: value for key, value in arguments.items() if "prompt" not in key})

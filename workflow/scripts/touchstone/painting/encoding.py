@@ -27,7 +27,7 @@ def encode(pixels: np.ndarray, recipe: dict, item: str, real: Image.Image | None
     Args:
         item: Id; of a mix of formats or a range of qualities it decides.
         real: The real image as opened, whose encoding ``format: real`` copies: of a JPEG its tables, subsampling and
-            whether it is progressive; any other becomes a PNG.
+            whether it is progressive; any other becomes a PNG. A grey one makes the image grey.
     """
     image = Image.fromarray(pixels)
     wanted = recipe.get("format", "png")
@@ -36,6 +36,7 @@ def encode(pixels: np.ndarray, recipe: dict, item: str, real: Image.Image | None
         wanted = recipe["format"]
     if wanted == "real":
         name, options = _like(real)
+        image = image.convert("L") if real.mode == "L" else image
     elif wanted == "jpeg":
         quality = recipe.get("quality", QUALITY)
         if isinstance(quality, list):

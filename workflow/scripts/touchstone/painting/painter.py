@@ -97,6 +97,8 @@ class Painter:
         if embeds:
             arguments |= {key: torch.cat(_padded(list(value.split(1)), self.batch)) for key, value in embeds.items()}
             arguments |= {key: arguments[key].to(self.device) for key in embeds}
+            if "negative_prompt_embeds" in embeds:
+                arguments["negative_prompt"] = None  # PixArt has an empty one by default, and refuses both
         elif self.mode.TEXT:
             arguments |= prompts.texts(padded, recipe)
         arguments |= self.mode.inputs(self.pipe, padded, shown, size, recipe) | recipe.get("parameters", {})
