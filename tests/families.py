@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import string
 from pathlib import Path
 
-from touchstone.demo.models import _tokenizer, _unet, _vae
+from touchstone.demo.models import _image_variation, _text_to_image, _tokenizer, _unet, _vae
 from touchstone.progress import Progress
 from touchstone.staging import fetch_model
 
@@ -188,29 +187,29 @@ def _if_unet(**changes: object) -> object:
 
 def _if_parts() -> dict:
     from diffusers import DDPMScheduler
+    from diffusers.pipelines.deepfloyd_if.watermark import IFWatermarker
 
+    watermarker = IFWatermarker()
+    watermarker.watermark_image.fill_(255)
     scheduler = DDPMScheduler(
         beta_schedule="squaredcos_cap_v2", thresholding=True, dynamic_thresholding_ratio=0.95, variance_type="learned_range"
     )
-    return {"scheduler": scheduler, "safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    absent = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
+    return {"scheduler": scheduler, "watermarker": watermarker} | absent
 
 
 def deepfloyd_if_1(folder: Path) -> object:
     from diffusers import IFPipeline
-    from diffusers.pipelines.deepfloyd_if.watermark import IFWatermarker
 
-    return IFPipeline(**_t5(), unet=_if_unet(), watermarker=IFWatermarker(), **_if_parts())
+    return IFPipeline(**_t5(), unet=_if_unet(), **_if_parts())
 
 
 def deepfloyd_if_2(folder: Path) -> object:
     from diffusers import DDPMScheduler, IFSuperResolutionPipeline
-    from diffusers.pipelines.deepfloyd_if.watermark import IFWatermarker
 
     unet = _if_unet(sample_size=64, in_channels=6, class_embed_type="timestep")
     noising = DDPMScheduler(beta_schedule="squaredcos_cap_v2")
-    return IFSuperResolutionPipeline(
-        **_t5(), unet=unet, image_noising_scheduler=noising, watermarker=IFWatermarker(), **_if_parts()
-    )
+    return IFSuperResolutionPipeline(**_t5(), unet=unet, image_noising_scheduler=noising, **_if_parts())
 
 
 def kandinsky_prior(folder: Path) -> object:
@@ -218,8 +217,10 @@ def kandinsky_prior(folder: Path) -> object:
     from transformers import CLIPImageProcessor, CLIPVisionConfig, CLIPVisionModelWithProjection
 
     vision = CLIPVisionConfig(**SMALL, image_size=32, patch_size=8, projection_dim=32)
+    prior = PriorTransformer(num_attention_heads=2, attention_head_dim=16, num_layers=1, embedding_dim=32)
+    prior.clip_std.data.fill_(1)  # nothing would be left of what it makes
     return KandinskyV22PriorPipeline(
-        prior=PriorTransformer(num_attention_heads=2, attention_head_dim=16, num_layers=1, embedding_dim=32),
+        prior=prior,
         image_encoder=CLIPVisionModelWithProjection(vision).eval(),
         **_clip(folder, projected=True),
         scheduler=UnCLIPScheduler(
@@ -263,7 +264,7 @@ def kandinsky(folder: Path) -> object:
     return KandinskyV22Pipeline(unet=unet, scheduler=DDPMScheduler(), movq=movq)
 
 
-FAMILIES = {
+FAMILIES = {"stable_diffusion": _text_to_image, "image_variation": _image_variation} | {
     maker.__name__: maker
     for maker in (
         stable_diffusion_xl,

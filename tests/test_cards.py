@@ -46,8 +46,9 @@ def test_the_examples_of_a_card_become_what_it_says(path):
     card = load_checked("origin", path)
     generators = load_checked("generators", path.with_name("generators.yaml"))
     models = load_checked("models", path.with_name("models.yaml"))
-    own = [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else []
-    keys = own or card.get("generators", [])
+    keys = card.get("generators", [])
+    if card["kind"] == "generate":
+        keys = [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]]
     table = {key: generators[key] for key in keys}
     options = card["recipe"]["reader"]
     for example in card["examples"]:

@@ -41,7 +41,11 @@ def origins_table() -> str:
     rows = []
     for path in CARDS:
         card = load_checked("origin", path)
-        own = [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else []
+        own = (
+            [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]]
+            if card["kind"] == "generate"
+            else []
+        )
         keys = own or card.get("generators", [])
         images = "generated: " + ", ".join(generators[key]["name"] for key in keys) if keys else "real"
         rows.append([f"`{path.stem}`", card["title"], card["kind"], images, card["licence"], card["access"]])

@@ -59,8 +59,7 @@ def dtype_of(recipe: dict) -> object:
 
 
 def _loaded(kind: type, model: dict, recipe: dict, left_out: dict) -> object:
-    # "dtype" is not known to all AutoPipelines yet; the older name is.
-    return kind.from_pretrained(model["path"], torch_dtype=dtype_of(recipe), local_files_only=True, **left_out)
+    return kind.from_pretrained(model["path"], dtype=dtype_of(recipe), local_files_only=True, **left_out)
 
 
 def _scheduler(own: object, wanted: dict) -> object:
@@ -91,7 +90,10 @@ def _speed(pipe: object, recipe: dict) -> None:
         _known(vae, "enable_slicing", "vae_slicing")()
     match recipe.get("compile", "off"):
         case "regional":  # one block compiled for all alike: minutes less
-            _known(denoiser, "compile_repeated_blocks", "compile: regional")(fullgraph=True)
+            try:
+                _known(denoiser, "compile_repeated_blocks", "compile: regional")(fullgraph=True)
+            except ValueError as error:
+                raise TouchstoneError(str(error), where="recipe.compile", mend="take `compile: full`, or leave it out") from None
         case "full":
             _known(denoiser or vae, "compile", "compile: full")(fullgraph=True)
 

@@ -36,7 +36,7 @@ class Reconstruction:
         from diffusers import AutoModel
 
         inside = next((name for name in ("vae", "movq") if Path(folder, name).is_dir()), None)
-        self.vae = AutoModel.from_pretrained(folder, subfolder=inside, torch_dtype=dtype, local_files_only=True).to(device)
+        self.vae = AutoModel.from_pretrained(folder, subfolder=inside, dtype=dtype, local_files_only=True).to(device)
         self.__name__ = type(self.vae).__name__
 
     def __call__(self, image: list, output_type: str, generator: object = None) -> SimpleNamespace:
