@@ -191,27 +191,28 @@ def test_a_token_goes_to_its_own_host_only(server, get):
 def test_another_size_than_the_card_says_is_not_even_begun(server, get, part):
     with pytest.raises(Refused, match="5,120,000 bytes on the server, its card says 7"):
         get(server.put("a.zip", DATA), n_bytes=7)
-    assert not part.stat().st_size
+    assert not list(part.parent.iterdir())
 
 
 def test_more_than_was_said_is_cut_off(server, get, part):
     with pytest.raises(Refused, match="more than 1,000"):
         get(server.put("a.zip", DATA, chunked=True), n_bytes=1000)
-    assert part.stat().st_size <= 1000
+    assert not list(part.parent.iterdir())
 
 
 def test_a_file_larger_than_the_disk_is_not_begun(server, get, part):
     with pytest.raises(TouchstoneError, match=r"are to be fetched, and .* are free[\s\S]*make room") as error:
         get(server.put("a.zip", b"x", length=10**18))
     assert "1000000 TB" in error.value.what
-    assert not part.stat().st_size
+    assert not list(part.parent.iterdir())
     assert shutil.disk_usage(part.parent).free < 10**18
 
 
-def test_a_refusal_names_status_address_and_mend(server, get):
+def test_a_refusal_names_status_address_and_mend(server, get, tmp_path):
     with pytest.raises(Refused, match="answered 404 Not Found") as error:
         get(f"{server.root}/404.zip")
     assert (error.value.where, error.value.status) == (f"{server.root}/404.zip", 404)
+    assert not list((tmp_path / "new").iterdir())
     assert "`source` in the card" in error.value.mend
 
 

@@ -334,6 +334,31 @@ def test_a_folder_of_the_hub_comes_at_its_commit(server, fetched, tmp_path):
     assert server.asked == []
 
 
+def test_another_commit_is_never_answered_with_files_of_the_old_one(server, fetched, tmp_path):
+    changed = FILES | {"data/train-0.parquet": DATA[1:5001]}  # of the same size
+    server.push("dataset", "a/b", COMMIT, FILES)
+    server.files.pop(f"/datasets/a/b/resolve/{COMMIT}/data/test-0.parquet")
+    with pytest.raises(TouchstoneError, match="404"):
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    server.push("dataset", "a/b", LATER, changed)
+    fetched({"path": "data/", "source": f"hub:a/b@{LATER}"})
+    folder = tmp_path / "archives/mine/data"
+    assert (folder / "train-0.parquet").read_bytes() == DATA[1:5001]
+    assert [path.name for path in folder.parent.iterdir() if path.name.endswith(".partial")] == []
+    server.push("dataset", "a/b", COMMIT, FILES)
+    with pytest.raises(TouchstoneError, match=f"fetched from hub:a/b@{LATER}, their card now says hub:a/b@{COMMIT}") as error:
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert f"delete {folder}" in error.value.mend
+    shutil.rmtree(folder)
+    fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert (folder / "train-0.parquet").read_bytes() == DATA[:5000]
+
+
+def test_a_folder_cannot_be_one_file(server, fetched):
+    with pytest.raises(TouchstoneError, match="is one file, and cannot be the folder data/"):
+        fetched({"path": "data/", "source": server.put("a.zip", DATA)})
+
+
 def test_a_long_listing_comes_page_by_page(server, fetched):
     server.page = 2
     server.push("dataset", "a/b", COMMIT, {f"data/{k}.bin": bytes([k]) * 200 for k in range(5)})
@@ -411,6 +436,21 @@ def test_a_record_of_zenodo_is_checked_by_its_md5(server, fetched):
         fetched({"path": "b/c.zip", "source": "zenodo:124:a.zip"})
     with pytest.raises(TouchstoneError, match=r"no file 'x\.zip'[\s\S]*it has a\.zip"):
         fetched({"path": "x.zip", "source": "zenodo:124"})
+
+
+def test_files_out_of_a_zip_are_copied_out_and_the_zip_comes_once(server, fetched, make_zip):
+    zipped = make_zip({"in/a.json": b"[1]", "in/b.json": b"[2]", "in/huge.json": b"x" * 9}).read_bytes()
+    source, md5 = server.put("all.zip", zipped), hashlib.md5(zipped, usedforsecurity=False).hexdigest()
+    files = [{"path": f"{k}.json", "source": source, "out_of": {"member": f"in/{k}.json", "md5": md5}} for k in "ab"]
+    receipt = fetched(*files)
+    assert [Path(file["path"]).read_bytes() for file in receipt["files"]] == [b"[1]", b"[2]"]
+    assert asked(server) == ["/all.zip"]
+    assert fetched(*files) == receipt
+    with pytest.raises(TouchstoneError, match=r"in/c\.json cannot be read"):
+        fetched({"path": "c.json", "source": source, "out_of": {"member": "in/c.json"}})
+    other = {"path": "d.json", "source": server.put("other.zip", zipped), "out_of": {"member": "in/a.json", "md5": "0" * 32}}
+    with pytest.raises(TouchstoneError, match="wrong checksum"):
+        fetched(other)
 
 
 @pytest.mark.parametrize(("source", "package"), [("kaggle:a/b", "kagglehub"), ("modelscope:a/b", "modelscope")])

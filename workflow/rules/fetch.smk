@@ -32,8 +32,6 @@ rule verify_origins:
         receipts=receipts(),
     log:
         "logs/verify_origins/all.log",
-    benchmark:
-        "logs/benchmarks/verify_origins/all.jsonl"
     conda:
         "../../envs/touchstone.yaml"
     threads: 4

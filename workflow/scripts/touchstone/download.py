@@ -97,7 +97,6 @@ def download(
         )
         accept(part)
         os.replace(part, path)
-    _notes(part).unlink(missing_ok=True)
 
 
 def require_space(folder: Path, n_bytes: int) -> None:
@@ -209,4 +208,9 @@ def _sole_writer(part: Path, url: str) -> Iterator[None]:
             ) from None
         except OSError:  # some parallel file systems have no flock
             pass
-        yield
+        try:
+            yield
+        finally:
+            if not part.exists() or not part.stat().st_size:
+                part.unlink(missing_ok=True)
+                _notes(part).unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 from touchstone.download import Meter
 from touchstone.errors import TouchstoneError
 from touchstone.files import digests_of, read_json, write_json
-from touchstone.placing import CHECKSUMS, complaint, look
+from touchstone.placing import CHECKSUMS, complaint, look, sources_of, unneeded
 from touchstone.progress import Progress
 from touchstone.transfer import bring, together
 
@@ -52,14 +52,16 @@ def fetch_origin(
     error = complaint(origin, found, card=card, access=access, instructions=instructions, lies=placed or folder)
     if error:
         raise error
-    if absent := [each.name for each in found if each.state in ("missing", "locked")]:
-        progress.say(f"goes on without {', '.join(absent)}")
-    wanted = [(file, each) for file, each in zip(files, found, strict=True) if each.name not in absent]
+    if absent := unneeded(found):
+        progress.say(f"goes on without {', '.join(each.name for each in absent)}")
+    wanted = [(file, each) for file, each in zip(files, found, strict=True) if each not in absent]
     remembered = Remembered(Path(folder, ".checksums.json"))
     meter = Meter(progress)
     brought = bring([file for file, each in wanted if each.state != "there"], Path(folder), card, meter)
-    for name, checksums in brought.items():
-        remembered.put(name, Path(folder, name), checksums)
+    for file, _ in wanted:
+        if (name := file["path"]) in brought:
+            remembered.put(name, Path(folder, name), brought[name], sources_of(file))
+        _refuse_another_source(file, Path(folder, name), remembered)
     if brought:
         progress.finish(f"fetched {len(brought)} file(s)")
     for file, each in wanted:
@@ -84,10 +86,15 @@ class Remembered:
         known = self._known.get(name, {})
         return known["checksums"] if known.get("seen") == _seen(path) else {}
 
-    def put(self, name: str, path: Path, checksums: dict[str, str]) -> None:
+    def put(self, name: str, path: Path, checksums: dict[str, str], sources: list[str] | None = None) -> None:
         with self._lock:
-            self._known[name] = {"seen": _seen(path), "checksums": checksums}
+            sources = self.sources(name) if sources is None else sources
+            self._known[name] = {"seen": _seen(path), "checksums": checksums, "sources": sources}
             write_json(self.path, self._known)
+
+    def sources(self, name: str) -> list[str]:
+        """Where a file was fetched from, one of these; empty if it was placed."""
+        return self._known.get(name, {}).get("sources", [])
 
 
 def _seen(path: Path) -> list[int]:
@@ -102,6 +109,18 @@ def link(path: Path, target: Path) -> None:
     new.unlink(missing_ok=True)
     new.symlink_to(target.resolve())
     os.replace(new, path)
+
+
+def _refuse_another_source(file: dict, path: Path, remembered: Remembered) -> None:
+    """A file that was fetched from elsewhere than the card says now is another, unless its checksum says it is the same."""
+    known, wanted = remembered.sources(file["path"]), sources_of(file)
+    if path.is_symlink() or not known or {*known} & {*wanted} or any(kind in file for kind in CHECKSUMS):
+        return
+    raise TouchstoneError(
+        f"the files were fetched from {known[0]}, their card now says {wanted[0] if wanted else 'nothing'}",
+        where=path,
+        mend=f"delete {path} to have it fetched again",
+    )
 
 
 def _entry(file: dict, path: Path, card: str, remembered: Remembered, meter: Meter, incomplete: bool) -> dict:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from touchstone.errors import TouchstoneError
@@ -36,6 +38,7 @@ class Found:
     why: str = ""
     n_bytes: int | None = None
     optional: bool = False
+    choice: bool = False
 
 
 def scheme_of(source: str) -> str:
@@ -60,35 +63,48 @@ def look(file: dict, *, card: str, access: str, placed: str | None, folder: str 
         folder: Where the build keeps the origin's files.
         incomplete: Folders may hold fewer files than the card says.
     """
-    name, optional = file["path"], file.get("optional", False)
-    candidates = [Path(placed, name)] if placed else []
+    known = partial(Found, file["path"], optional=file.get("optional", False), choice=file.get("choice", False))
+    size = file.get("size")
+    candidates = [Path(placed, file["path"])] if placed else []
     if file.get("source", "").startswith("card:"):
         candidates.append(Path(card).parent / file["source"].removeprefix("card:"))
-    candidates.append(Path(folder, name))
+    candidates.append(Path(folder, file["path"]))
     for path in candidates:
         if path.exists():
             fault = _fault(file, path, incomplete)
-            state = "wrong" if fault else "there"
-            return Found(name, state, path, fault, file.get("size") or (0 if path.is_dir() else path.stat().st_size), optional)
+            return known("wrong" if fault else "there", path, fault, size if path.is_dir() else path.stat().st_size)
         if path.is_symlink():
-            return Found(name, "wrong", path, f"is a link to {path.readlink()}, which is not there", optional=optional)
-    if sources := sources_of(file):
-        locks = [lacking(source, access) for source in sources]
-        if all(locks):
-            return Found(name, "locked", None, locks[0], file.get("size"), optional)
-        made = scheme_of(sources[0]) not in REMOTE
-        return Found(name, "made" if made else "remote", None, "", file.get("size"), optional)
-    return Found(name, "missing", None, "", file.get("size"), optional)
+            return known("wrong", path, f"is a link to {path.readlink()}, which is not there")
+    if not (sources := sources_of(file)):
+        return known("missing", n_bytes=size)
+    locks = [lacking(source, access) for source in sources]
+    if all(locks):
+        return known("locked", why=locks[0], n_bytes=size)
+    return known("remote" if scheme_of(sources[0]) in REMOTE else "made", n_bytes=size)
 
 
 def in_the_way(found: Iterable[Found]) -> list[Found]:
     """The files without which a build cannot begin: what is wrong, and what is neither there nor to be had."""
     found = list(found)
     absent = [each for each in found if each.state in ("missing", "locked")]
-    needed = [each for each in absent if not each.optional]
+    needed = [each for each in absent if not (each.optional or each.choice)]
+    choice = [each for each in found if each.choice]
+    if all(each in absent for each in choice):
+        needed += choice
     if absent and len(absent) == len(found):  # each can be done without, but not all
         needed = needed or absent
     return [each for each in found if each.state == "wrong" or each in needed]
+
+
+def unneeded(found: Iterable[Found]) -> list[Found]:
+    """What a build does without: what is not there, and of a choice what need not be fetched as another is."""
+    found = list(found)
+    chosen = any(each.choice and each.state == "there" for each in found)
+    return [
+        each
+        for each in found
+        if each.state in ("missing", "locked") or (chosen and each.choice and each.state in ("remote", "made"))
+    ]
 
 
 def lacking(source: str, access: str) -> str:
@@ -129,7 +145,7 @@ def count(folder: Path, limit: int) -> int:
     found, looked, folders = 0, 0, [os.fspath(folder)]
     while folders and found < limit and looked < limit:
         looked += 1
-        with os.scandir(folders.pop()) as entries:
+        with suppress(OSError), os.scandir(folders.pop()) as entries:  # a link that goes round, or a folder of others
             for entry in entries:
                 if entry.is_dir():
                     folders.append(entry.path)
@@ -145,7 +161,9 @@ def complaint(
     blocking = in_the_way(found)
     if not blocking:
         return None
-    absent = [each.name for each in blocking if each.state != "wrong"]
+    absent = [each.name for each in blocking if each.state != "wrong" and not each.choice]
+    if choice := [each.name for each in blocking if each.state != "wrong" and each.choice]:
+        absent.append(f"any of {', '.join(choice)}")
     wrong = [f"{each.name} {each.why}" for each in blocking if each.state == "wrong"]
     locks = sorted({each.why for each in blocking if each.state == "locked"})
     what = f"{len(absent)} file(s) of origin {origin!r} are not there: {', '.join(absent)}" if absent else ""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
@@ -12,7 +15,7 @@ from typing import TypeVar
 
 from touchstone.download import Meter, download, require_space
 from touchstone.errors import TouchstoneError
-from touchstone.files import digests_of, replacing
+from touchstone.files import CHUNK, digests_of, replacing
 from touchstone.hub import Remote, by_client, mend_for, remotes
 from touchstone.placing import CHECKSUMS, scheme_of, sources_of
 from touchstone.web import Refused
@@ -62,7 +65,7 @@ def fetch_remotes(found: list[Remote], folder: Path, meter: Meter) -> None:
 
 
 def bring(files: list[dict], folder: Path, card: str, meter: Meter) -> dict[str, dict]:
-    """Fetch or build files of a card that are not there: folders one after the other, files several at a time.
+    """Fetch or build files of a card that are not there: folders and members one after the other, files several at a time.
 
     Returns:
         Checksums by the name of the file; of a folder, by the path of what it holds.
@@ -74,9 +77,12 @@ def bring(files: list[dict], folder: Path, card: str, meter: Meter) -> dict[str,
     require_space(folder, sum(file.get("size", 0) for file in files) - sum(p.stat().st_size for p in parts if p.exists()))
     for file in files:
         meter.at(Path(folder, file["path"]), 0, file.get("size", 0))
-    folders = [file for file in files if file["path"].endswith("/")]
-    singles = [file for file in files if file not in folders]
-    brought = {file["path"]: first_that_works(sources_of(file), partial(_folder, file, folder, meter), meter) for file in folders}
+    singles = [file for file in files if not (file["path"].endswith("/") or "out_of" in file)]
+    brought = {}
+    for file in files:
+        if file not in singles:
+            attempt = partial(_member if "out_of" in file else _folder, file, folder, card, meter)
+            brought[file["path"]] = first_that_works(sources_of(file), attempt, meter)
     tasks = [partial(first_that_works, sources_of(file), partial(_single, file, folder, card, meter), meter) for file in singles]
     return brought | dict(zip([file["path"] for file in singles], together(tasks, meter), strict=True))
 
@@ -99,16 +105,41 @@ def first_that_works(sources: list[str], attempt: Callable[[str], Result], meter
     raise TouchstoneError(f"none of {len(errors)} sources works: {told}", where=errors[0].where, mend=errors[0].mend)
 
 
-def _folder(file: dict, folder: Path, meter: Meter, source: str) -> dict:
+def _folder(file: dict, folder: Path, card: str, meter: Meter, source: str) -> dict:
     path = Path(folder, file["path"])
-    unfinished = path.with_name(f"{path.name}.partial")
+    # What was gathered of one commit is of no use for another.
+    unfinished = path.with_name(f"{path.name}.{hashlib.sha256(source.encode()).hexdigest()[:8]}.partial")
     if scheme_of(source) in CLIENTS:
         return _by_client(source, file, unfinished, path)
+    if scheme_of(source) != "hub":
+        raise TouchstoneError(
+            f"{source} is one file, and cannot be the folder {path.name}/", where=card, mend="name a file in `path`"
+        )
     found = remotes(source, file, meter)
     meter.at(path, 0, 0)
     fetch_remotes(found, unfinished, meter)
     os.replace(unfinished, path)
+    for other in path.parent.glob(f"{path.name}.*.partial"):
+        shutil.rmtree(other)
     return {remote.path: named(remote.checksums) for remote in found}
+
+
+def _member(file: dict, folder: Path, card: str, meter: Meter, source: str) -> dict:
+    """Fetch the zip that a file comes in, if no earlier file came in it, and copy the file out."""
+    path, out_of = Path(folder, file["path"]), file["out_of"]
+    archive = Path(folder, ".archives", source.rsplit("/", 1)[-1])
+    if not archive.exists():
+        (remote,) = remotes(source, {"path": archive.name}, meter)
+        _get(remote, archive, meter, out_of, card)
+    try:
+        with zipfile.ZipFile(archive) as opened, replacing(path) as temporary:
+            require_space(path.parent, opened.getinfo(out_of["member"]).file_size)
+            with opened.open(out_of["member"]) as member, temporary.open("wb") as copy:
+                shutil.copyfileobj(member, copy, CHUNK)
+    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        mend = "correct `out_of` in the card, or delete the archive"
+        raise TouchstoneError(f"{out_of['member']} cannot be read: {error}", where=archive, mend=mend) from None
+    return {}
 
 
 def _single(file: dict, folder: Path, card: str, meter: Meter, source: str) -> dict:
