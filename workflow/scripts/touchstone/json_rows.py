@@ -61,9 +61,11 @@ def _values(path: Path) -> Iterator[object]:
 def _rows(value: dict) -> Iterator[dict]:
     """Rows that one object holds: ``{key: row}``, the columns ``{name: [...]}`` or ``{name: {number: ...}}``, or one row."""
     inner = list(value.values())
-    if inner and all(isinstance(each, list) for each in inner) and len({len(each) for each in inner}) == 1:
+    if not inner or not isinstance(inner[0], (dict, list)):  # as nearly all are
+        yield value
+    elif all(isinstance(each, list) for each in inner) and len({len(each) for each in inner}) == 1:
         yield from (dict(zip(value, row, strict=True)) for row in zip(*inner, strict=True))
-    elif inner and all(isinstance(each, dict) for each in inner):
+    elif all(isinstance(each, dict) for each in inner):
         if all(key.isdigit() for each in inner for key in each):  # as pandas writes a table
             yield from ({name: column.get(number) for name, column in value.items()} for number in inner[0])
         else:

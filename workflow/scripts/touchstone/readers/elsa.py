@@ -59,7 +59,8 @@ def _rows(listing: Listing, table: str, names: dict[str, str]) -> Iterator[dict[
 
 def _part(listing: Listing, models: dict, file: str, folder: str, members: list[str]) -> Iterator[dict | Skip]:
     """Images of one folder, in the order of its JSON; what only one side knows is skipped."""
-    images = {member.rpartition("/")[2]: member for member in members if not no_picture(member)}
+    faults = {member: no_picture(member) for member in members}
+    images = {member.rpartition("/")[2]: member for member, fault in faults.items() if not fault}
     documents = [member for member in members if member.endswith((".json", ".jsonl")) and is_safe(member)]
     told = set()
     for document in documents:
@@ -76,10 +77,10 @@ def _part(listing: Listing, models: dict, file: str, folder: str, members: list[
             else:
                 told.add(name)
                 yield _item(row | {"filepath": file + images[name]}, models, {"source_file": file, "source_member": images[name]})
-    for member in members:
-        if why := no_picture(member):
+    for member, fault in faults.items():
+        if fault:
             if member not in documents:
-                yield Skip(member, why)
+                yield Skip(member, fault)
         elif member.rpartition("/")[2] not in told:
             yield Skip(member, "not in the JSON of its part")
 
