@@ -99,5 +99,5 @@ def test_a_real_image_fills_in_its_prompt_or_is_skipped(given, prompt):
     if prompt is None:
         assert found == Skip("p/1", "its real image has no description for the prompt")
     else:
-        assert (found["positive_prompt"], found["negative_prompt"], found["class_label"]) == (prompt, "bad", "dog")
+        assert (found["positive_prompt"], found["negative_prompt"]) == (prompt, "bad")
         assert (found["paired_real_images"], found["source_member"]) == (["p/1"], "1.jpg")

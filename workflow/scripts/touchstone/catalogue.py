@@ -12,17 +12,12 @@ from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
-from touchstone.parts import REAL, Part, apportion, numbered
+from touchstone.parts import REAL, Part, apportion, models_in, numbered
 
 GPUS_PER_NODE = 4
 START_SECONDS = 60  # of a shard of generated images, before the first
 # Targets, and folders beside those of the origins.
 RESERVED = {"all", "plan", "check_origins", "verify_origins", "screen", "split", "contact_sheet", "data", "picks", "exports"}
-
-
-def models_in(recipe: dict) -> list[str]:
-    """Models that a recipe of kind ``generate`` uses: its own, and its prior's."""
-    return [recipe["model"], *([recipe["prior"]["model"]] if "prior" in recipe else [])]
 
 
 class Catalogue:

@@ -35,7 +35,6 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
                 "paired_real_images": [real["id"]],
                 "groups": list(real["groups"]),
                 "content": real["content"],
-                "class_label": real.get("class_label", ""),
                 "positive_prompt": prompt,
                 "negative_prompt": options.get("negative", ""),
                 "source_file": real["source_file"],
