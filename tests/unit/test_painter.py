@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -184,6 +188,35 @@ def test_version_two_of_the_variations_sees_the_whole_image_squashed(model, phot
     mean, deviation = np.array(pipe.feature_extractor.image_mean), np.array(pipe.feature_extractor.image_std)
     pixels = tensor.numpy().transpose(1, 2, 0) * deviation + mean
     assert abs(pixels.mean() - np.asarray(reals[0].image).mean() / 255) < 0.05
+
+
+SHORT_OF_MEMORY = """
+import json, re, resource, sys
+from pathlib import Path
+from touchstone.painting.painter import Painter
+recipe, model, rows = json.loads(sys.argv[1])
+painter = Painter(recipe, [model])
+embeds = painter.embed(rows)
+painter.paint(rows[:1], (64, 64), [], {key: value[:1] for key, value in embeds.items()}, 0)
+held = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024
+resource.setrlimit(resource.RLIMIT_AS, (held + 100_000_000,) * 2)
+images = painter.paint(rows, (128, 128), [], embeds, 0)
+print(len(images), painter.batch, painter.record(rows[0], 0)["batch"])
+"""
+
+
+def test_where_memory_runs_out_the_batch_is_halved_and_the_record_says_so(model):
+    recipe = RECIPE | {"steps": 1, "guidance": 1, "batch": 64}
+    rows = [ROWS[0] | {"id": f"mine/{number}"} for number in range(64)]
+    job = json.dumps([recipe, model("stable_diffusion"), rows])
+    command = [sys.executable, "-c", SHORT_OF_MEMORY, job]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=500)
+    assert done.returncode == 0, done.stderr[-2000:]
+    count, batch, recorded = map(int, done.stdout.split())
+    assert count == 64
+    assert batch == recorded < 64
+    assert "out of memory: goes on with batches of 32" in done.stderr
 
 
 def test_options_for_speed_are_taken_and_unknown_ones_named(model):

@@ -17,6 +17,7 @@ from touchstone.painting.reals import Real
 from touchstone.painting.seeds import seed_of
 
 Size = tuple[int, int]
+CPU_FULL = "could not create a primitive"  # what oneDNN says of most things, and when memory ran out
 Painted = np.ndarray | BadImage  # (height, width, 3) of 8 bits, or why there is none
 
 
@@ -189,4 +190,4 @@ def _pixels(images: object) -> list[np.ndarray]:
 def _is_out_of_memory(error: RuntimeError) -> bool:
     import torch
 
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or str(error).endswith(CPU_FULL) or "can't allocate memory" in str(error)
