@@ -20,7 +20,10 @@ def built(what, origin=None):
 def receipts():
     """Receipts of all models and origins that the dataset needs."""
     return [
-        *(f"resources/receipts/models/{model}.json" for model in CATALOGUE.models_used()),
+        *(
+            f"resources/receipts/models/{model}.json"
+            for model in CATALOGUE.models_used()
+        ),
         *(
             f"resources/receipts/{name}.json"
             for name, card in CATALOGUE.cards.items()
