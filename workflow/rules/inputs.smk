@@ -19,11 +19,9 @@ def built(what, origin=None):
 
 def receipts():
     """Receipts of all models and origins that the dataset needs."""
+    models = CATALOGUE.models_used()
     return [
-        *(
-            f"resources/receipts/models/{model}.json"
-            for model in CATALOGUE.models_used()
-        ),
+        *(f"resources/receipts/models/{model}.json" for model in models),
         *(
             f"resources/receipts/{name}.json"
             for name, card in CATALOGUE.cards.items()
