@@ -39,7 +39,7 @@ def example_listing(example: dict, options: dict) -> Listing:
         members = [(file, given), *((file, name.removeprefix(file)) for name in tables if name.startswith(file) and name != file)]
         files = [file, *tables]
         return Listing(files, members, table, document, tables=[*tables], columns=columns, texts=no_texts)
-    return Listing(table=table, columns=columns, files=[file], tables=[file], pairs=[given])
+    return Listing(table=table, columns=columns, document=document, files=[file], tables=[file], pairs=[given])
 
 
 @pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])
@@ -47,7 +47,9 @@ def test_the_examples_of_a_card_become_what_it_says(path):
     card = load_checked("origin", path)
     generators = load_checked("generators", path.with_name("generators.yaml"))
     models = load_checked("models", path.with_name("models.yaml"))
-    keys = [models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else card.get("generators", [])
+    keys = card.get("generators", [])
+    if card["kind"] == "generate":
+        keys = [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]]
     table = {key: generators[key] for key in keys}
     options = card["recipe"]["reader"]
     for example in card["examples"]:

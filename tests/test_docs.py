@@ -41,7 +41,12 @@ def origins_table() -> str:
     rows = []
     for path in CARDS:
         card = load_checked("origin", path)
-        keys = [models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else card.get("generators", [])
+        own = (
+            [card["recipe"].get("generator") or models[card["recipe"]["model"]]["generator"]]
+            if card["kind"] == "generate"
+            else []
+        )
+        keys = own or card.get("generators", [])
         reals = not keys or any(
             example["expect"] != "skip" and example["expect"].get("label") == 0 for example in card["examples"]
         )

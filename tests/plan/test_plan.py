@@ -45,9 +45,28 @@ def test_the_plan_names_what_a_person_must_fetch(place):
 
 
 def test_gpu_hours_and_bytes_follow_from_the_cards(place):
-    place.edit("origins/demo_sd.yaml", cost={"seconds": 90.0, "bytes": 1_000_000})
+    place.edit("origins/demo_sd.yaml", cost={"seconds": 90.0, "bytes": 1_000_000, "start": 90})
     row = next(line for line in place.run("plan", "--quiet", "all").splitlines() if line.startswith("take     demo_sd"))
-    assert row.split()[2:] == ["1", "64", "64.0", "MB", "4", "1.60"]  # 64 x 90 s
+    assert row.split()[2:] == ["1", "64", "64.0", "MB", "4", "1.70"]  # 64 x 90 s, and four GPUs that load for 90 s
+
+
+def test_a_million_of_elsas_images_are_planned_from_rates_alone(place):
+    text = place.run("plan", "--quiet", "all", "--config", "dataset=elsa")
+    cells = {tuple(line.split()[:2]): line.split() for line in text.splitlines() if line.startswith(("take", "pack", "total"))}
+    assert cells["take", "elsa_sd21"][2:4] == ["128", "1,020,000"]  # shards of 8,000, a node each
+    hours = (1_020_000 * 0.33 + 128 * 4 * 60) / 3600
+    assert cells["take", "elsa_sd21"][-1] == f"{hours:.2f}"
+    assert cells["pack", "all"][3:5] == ["2,000", "2,000,000"]  # parts of a thousand
+    assert f"{hours / 8:.1f} h on 2 nodes" in text
+    assert int(next(cell[1] for key, cell in cells.items() if key[0] == "total").replace(",", "")) < 5000
+
+
+def test_a_card_is_switched_to_a_real_model_by_one_line(place):
+    before = place.dry_run("demo_sd")
+    place.edit("origins/demo_sd.yaml", recipe__model="stable_diffusion_xl_1_0")
+    assert place.dry_run("demo_sd") == before
+    plan = place.run("plan", "--quiet", "all")
+    assert any(line.startswith("fetch    model stable_diffusion_xl_1_0") and " yes" in line for line in plan.splitlines())
 
 
 def test_one_origin_is_a_target(place):

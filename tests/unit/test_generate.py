@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -14,11 +15,13 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from touchstone.draw import PICK
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_json
-from touchstone.generate import batch_file, generate_shard, image_seed
+from touchstone.generate import batch_file, generate_shard
+from touchstone.painting.seeds import seed_of
 from touchstone.progress import Progress
 from touchstone.record import TAKEN, empty_item, table_of
 from touchstone.shards import shard_writer
@@ -121,9 +124,11 @@ def prompts(count: int) -> list[dict]:
 
 
 def wait_for(what: Callable[[], object], process: subprocess.Popen) -> None:
-    """Until ``what()`` is true; fails if the process ends before."""
+    """Until ``what()`` is true; fails if the process ends before, or after a time in which it surely would be."""
+    late = time.monotonic() + 100
     while not what():
         assert process.poll() is None, process.communicate()
+        assert time.monotonic() < late
         time.sleep(0.002)  # polls a folder; there is nothing to be told by
 
 
@@ -161,19 +166,19 @@ def test_every_row_is_an_image_with_its_record_in_the_order_of_the_list(referenc
         assert (made["model"], made["model_sha256"]) == ("stable_diffusion", receipt["sha256"])
         assert (made["pipeline"], made["scheduler"], made["steps"]) == ("StableDiffusionPipeline", "DDIMScheduler", 8)
         assert (made["guidance"], made["batch"], made["dtype"], made["attempt"]) == (7.5, 2, "float32", 0)
-        assert made["seed"] == image_seed(1, row["id"], 0)
+        assert made["seed"] == seed_of(1, row["id"], 0)
         assert made["safety"] == made["watermark"] == "none"
         assert "torch " in made["versions"]
     assert len({row["sha256"] for row in rows}) == len({row["generation"]["seed"] for row in rows}) == COUNT
 
 
 def test_seeds_fit_a_signed_integer_and_depend_on_all_they_are_made_from():
-    seeds = [image_seed(run, f"mine/{item}", attempt) for run in range(5) for item in range(400) for attempt in range(2)]
+    seeds = [seed_of(run, f"mine/{item}", attempt) for run in range(5) for item in range(400) for attempt in range(2)]
     assert all(0 <= seed < 2**63 for seed in seeds)
     assert max(seeds) > 2**62
     assert len(set(seeds)) == len(seeds)
-    assert image_seed(1, "mine/1", 0) == image_seed(1, "mine/1", 0)
-    assert image_seed(1, "2", 3) != image_seed(12, "", 3)
+    assert seed_of(1, "mine/1", 0) == seed_of(1, "mine/1", 0)
+    assert seed_of(1, "2", 3) != seed_of(12, "", 3)
 
 
 @pytest.mark.slow
@@ -202,16 +207,83 @@ def test_a_model_file_that_is_gone_is_named_before_any_worker_starts(place, mode
     assert not place.partial().exists()
 
 
-def test_what_a_safety_checker_blackens_is_there_to_be_screened(place, models, reference):
-    """A real checker that flags everything. Batches that another model left behind are thrown away."""
+def test_what_a_safety_checker_withholds_is_tried_again_and_then_rejected(place, models, reference):
+    """A real checker that flags everything, so all is black. Batches that another model left behind are thrown away."""
     path = flagging_model(place.folder / "flagging", models)
     leave_behind(place, reference, range(3))
-    rows = pq.read_table(place.generate(prompts(COUNT), model=path)).to_pylist()
-    assert [(row["state"], row["luma_std"], row["generation"]["safety"]) for row in rows] == [("taken", 0, "checker")] * COUNT
+    rows = pq.read_table(place.generate(prompts(3), model=path, recipe=RECIPE | {"attempts": 2, "steps": 1})).to_pylist()
+    assert [(row["state"], row["reason"], row["image"]) for row in rows] == [("rejected", "flagged", None)] * 3
+    made = [row["generation"] for row in rows]
+    assert [(each["safety"], each["attempt"]) for each in made] == [("checker", 1)] * 3
+    assert [each["seed"] for each in made] == [seed_of(1, row["id"], 1) for row in rows]
     assert "earlier try" not in place.said()
+    assert "3 images were withheld or blank at attempt 2 of 2" in place.said()
 
 
-def flagging_model(folder: Path, models: Models) -> str:
+@pytest.mark.slow
+def test_an_image_withheld_at_one_seed_is_painted_with_the_next(place, models, reference):
+    """A checker that flags about half, by a threshold between the images of the first attempt."""
+    path = flagging_model(place.folder / "half", models, pq.read_table(reference)["image"].to_pylist())
+    rows = pq.read_table(place.generate(prompts(COUNT), model=path, recipe=RECIPE | {"attempts": 4})).to_pylist()
+    attempts = [row["generation"]["attempt"] for row in rows if row["state"] == "taken"]
+    assert 0 in attempts and max(attempts) > 0
+    assert all(row["generation"]["seed"] == seed_of(1, row["id"], row["generation"]["attempt"]) for row in rows)
+    assert all(row["reason"] == "flagged" and row["generation"]["attempt"] == 3 for row in rows if row["state"] != "taken")
+    first = pq.read_table(reference).to_pylist()
+    kept = [(row, one) for row, one in zip(rows, first, strict=True) if not row["generation"]["attempt"]]
+    assert all(row["pixel_sha256"] == one["pixel_sha256"] for row, one in kept)
+    other = place.generate(prompts(COUNT), "other", model=path, recipe=RECIPE | {"attempts": 4}, workers=2)
+    assert other.read_bytes() == (place.folder / "shard.parquet").read_bytes()
+
+
+@pytest.mark.slow
+def test_a_model_that_paints_only_black_ends_as_rejected_rows(place, models):
+    import torch
+    from diffusers import StableDiffusionPipeline
+
+    receipt = json.loads(Path(models.receipt("stable_diffusion")).read_text(encoding="utf-8"))
+    pipe = StableDiffusionPipeline.from_pretrained(receipt["path"], local_files_only=True)
+    with torch.no_grad():
+        pipe.vae.decoder.conv_out.weight.zero_()
+        pipe.vae.decoder.conv_out.bias.fill_(-1)
+    pipe.save_pretrained(place.folder / "black")
+    rows = pq.read_table(place.generate(prompts(3), model=stage(place.folder / "black"))).to_pylist()
+    assert [(row["state"], row["reason"], row["image"], row["generation"]["attempt"]) for row in rows] == [
+        ("rejected", "blank", None, 2)
+    ] * 3
+
+
+@pytest.mark.slow
+def test_sizes_and_formats_of_a_mix_do_not_depend_on_workers_and_rows_keep_their_order(place):
+    mix = {
+        "size": [{"size": [64, 64]}, {"size": [96, 64]}],
+        "format": [{"format": "jpeg", "quality": [60, 90]}, {"format": "png"}],
+    }
+    rows = prompts(9)
+    one = place.generate(rows, "one", recipe=RECIPE | mix)
+    made = pq.read_table(one).to_pylist()
+    assert [row["id"] for row in made] == [row["id"] for row in rows]
+    assert {(row["width"], row["height"]) for row in made} == {(64, 64), (96, 64)}
+    assert {row["format"] for row in made} == {"JPEG", "PNG"}
+    assert place.generate(rows, "two", recipe=RECIPE | mix, workers=2).read_bytes() == one.read_bytes()
+
+
+def stage(folder: Path) -> str:
+    """The receipt of a pipeline that lies in ``folder``."""
+    fetch_model(
+        name=folder.name,
+        sources=[f"path:{folder}"],
+        files={},
+        placed=None,
+        folder=f"{folder}-staged",
+        receipt=f"{folder}.json",
+        progress=Progress("fetch", streams=()),
+    )
+    return f"{folder}.json"
+
+
+def flagging_model(folder: Path, models: Models, images: list | None = None) -> str:
+    """A pipeline with a checker that flags everything, or about half of ``images``."""
     import torch
     from diffusers import StableDiffusionPipeline
     from diffusers.pipelines.stable_diffusion import StableDiffusionSafetyChecker
@@ -231,17 +303,17 @@ def flagging_model(folder: Path, models: Models) -> str:
         local_files_only=True,
     )
     pipe.register_to_config(requires_safety_checker=True)
+    if images:
+        cosines = []
+        for image in images:
+            seen = pipe.feature_extractor(Image.open(io.BytesIO(image["bytes"])), return_tensors="pt").pixel_values
+            with torch.no_grad():
+                embeds = checker.visual_projection(checker.vision_model(seen)[1])
+            cosines.append(torch.cosine_similarity(embeds, checker.concept_embeds[:1]).item())
+        checker.concept_embeds_weights.data = torch.full((17,), sorted(cosines)[len(cosines) // 2])
+        checker.special_care_embeds_weights.data = torch.full((3,), 2.0)  # no cosine is above it
     pipe.save_pretrained(folder)
-    fetch_model(
-        name="flagging",
-        sources=[f"path:{folder}"],
-        files={},
-        placed=None,
-        folder=f"{folder}-staged",
-        receipt=f"{folder}.json",
-        progress=Progress("fetch", streams=()),
-    )
-    return f"{folder}.json"
+    return stage(folder)
 
 
 def test_a_real_image_that_cannot_be_read_rejects_its_own_variation_alone(place, picture, make_zip):
@@ -287,7 +359,7 @@ def leave_behind(place: Place, reference: Path, numbers: range) -> None:
     """These batches of the reference, as a killed job leaves them."""
     table = pq.read_table(reference)
     for number in numbers:
-        with shard_writer(batch_file(place.partial(), number)) as writer:
+        with shard_writer(place.partial() / batch_file(0, number)) as writer:
             writer.append(table.slice(2 * number, 2))
     (place.partial() / "work").write_text(work_of(reference), encoding="utf-8")
 
@@ -342,8 +414,12 @@ def short(tmp_path_factory, models) -> list[dict]:
     """
     place = Place(tmp_path_factory.mktemp("short"), models, Progress("take", streams=()))
     process = place.start(prompts(3))
+    wait_for(lambda: len(list(place.partial().glob("embeds-*"))) == 2, process)
+    process.kill()  # so that the next one has its prompts and hands out both batches at once
+    process.communicate()
+    process = place.start(prompts(3))
     wait_for(lambda: any("libtorch" in maps(pid) for pid in children(process)), process)
-    process.send_signal(signal.SIGSTOP)  # both batches are handed out by now
+    process.send_signal(signal.SIGSTOP)
     wait_for(lambda: len(place.batches()) == 2, process)
     process.send_signal(signal.SIGCONT)
     assert ended(process)[::2] == (0, "")
@@ -370,6 +446,32 @@ def test_a_killed_worker_leaves_its_batches_to_the_others(place, reference):
     assert left > 0
     assert (place.folder / "shard.parquet").read_bytes() == reference.read_bytes()
     assert not place.partial().exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGUSR1])
+def test_told_to_stop_it_ends_after_the_batches_at_hand_and_the_next_goes_on(place, reference, ending):
+    process = place.start(prompts(COUNT))
+    wait_for(place.batches, process)
+    (worker,) = children(process)
+    process.send_signal(ending)
+    os.kill(worker, ending)  # Slurm tells all
+    status, _, error = ended(process)
+    there = len(place.batches())
+    assert status == 1
+    assert f"told to stop ({ending.name}); {COUNT // 2 - there} batches are not made" in error
+    assert 0 < there < COUNT // 2
+    assert place.generate(prompts(COUNT)).read_bytes() == reference.read_bytes()
+    assert f"{2 * there} images are there from an earlier try" in place.said()
+
+
+@pytest.mark.slow
+def test_near_the_end_of_a_slurm_job_nothing_more_is_begun(place, monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 30))
+    with pytest.raises(TouchstoneError, match=r"end of the job's time is near; \d batches are not made"):
+        place.generate(prompts(COUNT))
+    monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 3600))
+    assert place.generate(prompts(COUNT)).exists()
 
 
 @pytest.mark.slow
@@ -417,5 +519,5 @@ def test_a_batch_that_kills_two_workers_stops_the_shard_with_the_tail_of_the_log
     rows[2]["positive_prompt"] = None  # which the pipeline refuses
     with pytest.raises(TouchstoneError, match=r"status 1 and 1 batches are not made\n(  \| .*\n)*  \| .*prompt") as error:
         place.generate(rows, workers=2)
-    assert [path.name for path in place.batches()] == ["batch-00000.parquet"]
+    assert [path.name for path in place.partial().glob("embeds-*")] == ["embeds-00000.safetensors"]
     assert Path(error.value.where).read_text(encoding="utf-8").rstrip().endswith(error.value.what.splitlines()[-1][4:])

@@ -103,7 +103,8 @@ def test_items_and_jobs_are_those_of_the_catalogue(rows, load):
 def test_bytes_and_gpu_hours_follow_from_the_cards_costs(rows):
     made = rows()
     assert made["take", "painter"].n_bytes == 60 * 100_000
-    assert made["take", "painter"].gpu_hours == pytest.approx(60 * 36 / 3600)
+    painter = made["take", "painter"]
+    assert painter.gpu_hours == pytest.approx((60 * 36 + painter.jobs * 4 * 60) / 3600)  # of four GPUs a minute to start
     assert (made["take", "photos"].n_bytes, made["take", "photos"].gpu_hours) == (45 * 50_000, None)
     assert (made["take", "urls"].n_bytes, made["take", "urls"].gpu_hours) == (None, None)
     assert made["pack", "all origins"].n_bytes is None, "a sum of which a part is not known is not known"
@@ -186,8 +187,10 @@ def test_a_model_used_by_two_origins_is_fetched_once(rows):
 
 def test_the_table_lines_up_and_ends_with_the_sums(load, tmp_path):
     made = plan(load(), tmp_path / "work")
-    lines = table(made, "mine: Mine").splitlines()
-    assert lines[0] == "mine: Mine"
+    *lines, empty, times = table(made, "mine: Mine").splitlines()
+    hours = sum(row.gpu_hours or 0 for row in made)
+    assert (empty, lines[0]) == ("", "mine: Mine")
+    assert f"{hours / 4:.1f} h on 1 node, {hours / 8:.1f} h on 2 nodes" in times
     assert lines[2].split() == ["step", "of", "jobs", "items", "size", "files", "GPU-hours", "network"]
     assert set(lines[3]) == set(lines[-2]) == {"-"}
     assert lines[-1].split() == [
@@ -195,7 +198,7 @@ def test_the_table_lines_up_and_ends_with_the_sums(load, tmp_path):
         str(sum(row.jobs for row in made)),
         *("13.2", "MB"),
         str(sum(row.files for row in made)),
-        "0.60",
+        f"{hours:.2f}",
     ]
     photos = next(line for line in lines if line.startswith("fetch  ") and "photos" in line)
     assert photos.split()[2:] == ["1", "5.0", "MB", "5", "yes", *["missing", "by", "hand", "(open):", "b.zip"]]

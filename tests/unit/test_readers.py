@@ -150,7 +150,8 @@ def test_a_variation_is_paired_with_its_real_image_and_shares_its_groups():
             "paired_real_images": ["photos/7"],
             "groups": ["photo:moon"],
             "content": "moon",
-            "conditioning": "image",
+            "positive_prompt": "",
+            "negative_prompt": "",
             "source_file": "photos.zip",
             "source_member": "7.png",
         }

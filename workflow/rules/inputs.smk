@@ -81,6 +81,12 @@ def receipt_of_model(wildcards):
     return f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
 
 
+def receipt_of_prior(wildcards):
+    """Receipt of the model that works before, if the recipe names one."""
+    prior = CATALOGUE.card(wildcards.origin)["recipe"].get("prior")
+    return f"resources/receipts/models/{prior['model']}.json" if prior else []
+
+
 def archive_to_serve(wildcards):
     """For demonstrations: the zip that a local web server hands out while its origin is scraped."""
     name = CATALOGUE.card(wildcards.origin).get("serve")

@@ -87,6 +87,7 @@ rule generate_shard:
     input:
         picks=pick_of_shard,
         model=receipt_of_model,
+        prior=receipt_of_prior,
         source=receipt_of_source,
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
@@ -107,5 +108,6 @@ rule generate_shard:
         runtime=generation_minutes,
     params:
         recipe=recipe_of_origin,
+        compiled="resources/compiled",
     script:
         "../scripts/generate_shard.py"

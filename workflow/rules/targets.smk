@@ -17,12 +17,11 @@ def built(what, origin=None):
 
 def receipts():
     """Receipts of all models and origins that the dataset needs."""
-    models = {
-        CATALOGUE.card(name)["recipe"]["model"]
-        for name in CATALOGUE.of_kind("generate")
-    }
     return [
-        *(f"resources/receipts/models/{model}.json" for model in sorted(models)),
+        *(
+            f"resources/receipts/models/{model}.json"
+            for model in CATALOGUE.models_used()
+        ),
         *(
             f"resources/receipts/{name}.json"
             for name, card in CATALOGUE.cards.items()

@@ -7,9 +7,11 @@ with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wil
     generate_shard(
         picks=snakemake.input.picks,
         model=snakemake.input.model,
+        prior=snakemake.input.get("prior") or None,
         source=snakemake.input.get("source") or None,
         recipe=snakemake.params.recipe,
         shard=snakemake.output.shard,
         workers=snakemake.threads,
+        cache=snakemake.params.compiled,
         progress=progress,
     )

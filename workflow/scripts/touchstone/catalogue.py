@@ -12,10 +12,11 @@ from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
-from touchstone.parts import REAL, Part, apportion, numbered
+from touchstone.parts import REAL, Part, apportion, models_in, numbered
 from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
+START_SECONDS = 60  # of a shard of generated images, before the first
 # Targets, and folders beside those of the origins.
 RESERVED = {"all", "plan", "check_origins", "verify_origins", "screen", "split", "contact_sheet", "data", "picks", "exports"}
 
@@ -89,15 +90,17 @@ class Catalogue:
         card["file"] = os.path.relpath(path)  # a clone that moves with its results changes no path
         where = f"{path}: generators"
         if card["kind"] == "generate":
+            for name in models_in(card["recipe"]):
+                if name not in self.models:
+                    raise TouchstoneError(
+                        f"there is no model called {name!r}",
+                        where=f"{path}: recipe.model" if name == card["recipe"]["model"] else f"{path}: recipe.prior.model",
+                        mend=suggest(name, self.models) or "add it to models.yaml",
+                    )
             name = card["recipe"]["model"]
-            if name not in self.models:
-                raise TouchstoneError(
-                    f"there is no model called {name!r}",
-                    where=f"{path}: recipe.model",
-                    mend=suggest(name, self.models) or "add it to models.yaml",
-                )
-            card["generators"] = [self.models[name]["generator"]]
-            where = f"models.yaml: {name}.generator"
+            own = card["recipe"].get("generator")
+            card["generators"] = [own or self.models[name]["generator"]]
+            where = f"{path}: recipe.generator" if own else f"models.yaml: {name}.generator"
         for generator in card.get("generators", []):
             if generator not in self.generators:
                 raise TouchstoneError(
@@ -194,10 +197,15 @@ class Catalogue:
             shard for part in self.parts_of(origin) for shard in numbered(part.drawn, self.dataset["shard_items"], part.generator)
         ]
 
+    def models_used(self) -> list[str]:
+        """Models that the dataset's origins use, sorted."""
+        return sorted({name for origin in self.of_kind("generate") for name in models_in(self.card(origin)["recipe"])})
+
     def minutes_per_shard(self, origin: str) -> int:
         """Expected minutes of one shard of generated images on a node of four GPUs."""
-        seconds = self.card(origin).get("cost", {}).get("seconds", 10)
-        return math.ceil(self.dataset["shard_items"] * seconds / GPUS_PER_NODE / 60)
+        cost = self.card(origin).get("cost", {})
+        seconds = self.dataset["shard_items"] * cost.get("seconds", 10) / GPUS_PER_NODE
+        return math.ceil((seconds + cost.get("start", START_SECONDS)) / 60)
 
     def packed(self) -> list[tuple[str, str]]:
         """``(split, shard)`` of every shard of the finished dataset."""

@@ -37,9 +37,8 @@ def stock(catalogue: Catalogue, folder: str | Path = ".", names: Iterable[str] |
         names: Only these origins and models.
     """
     wanted = None if names is None else set(names)
-    models = {catalogue.card(origin)["recipe"]["model"] for origin in catalogue.of_kind("generate")}
     stocks = [origin_stock(catalogue, origin, folder) for origin, card in catalogue.cards.items() if card.get("files")]
-    stocks += [model_stock(catalogue, model, folder) for model in sorted(models)]
+    stocks += [model_stock(catalogue, model, folder) for model in catalogue.models_used()]
     return [each for each in stocks if wanted is None or each.name in wanted]
 
 

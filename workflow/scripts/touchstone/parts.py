@@ -58,6 +58,11 @@ def numbered(total: int, per_shard: int, prefix: str) -> list[str]:
     return [f"{prefix}-{number:05d}" for number in range(math.ceil(total / per_shard))]
 
 
+def models_in(recipe: dict) -> list[str]:
+    """Models that a recipe of kind ``generate`` uses: its own, and its prior's."""
+    return [recipe["model"], *([recipe["prior"]["model"]] if "prior" in recipe else [])]
+
+
 def shards_named_in(picks: str | Path) -> list[str]:
     """Take shards (``<origin>/<shard>``) that the pick list of a packed shard names, in order."""
     with open(picks, newline="", encoding="utf-8") as file:  # csv: an id may hold a line break

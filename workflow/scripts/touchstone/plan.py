@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from touchstone.catalogue import Catalogue
+from touchstone.catalogue import GPUS_PER_NODE, START_SECONDS, Catalogue
 from touchstone.files import write_text
 from touchstone.inventory import model_stock, origin_stock
 from touchstone.progress import size
 
 FILES_PER_SHARD = {"take": 4, "pack": 4}  # shard, pick list, log, benchmark
 NETWORK_KINDS = {"urls"}
+NODES = (1, 2, 8)  # for which the plan says how long generating takes
 
 
 @dataclass
@@ -38,8 +39,7 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
         folder: Where the workflow runs; files of origins are looked for there.
     """
     rows = []
-    models = {catalogue.card(origin)["recipe"]["model"] for origin in catalogue.of_kind("generate")}
-    rows += [_model_row(catalogue, name, Path(folder)) for name in sorted(models)]
+    rows += [_model_row(catalogue, name, Path(folder)) for name in catalogue.models_used()]
     for origin, card in catalogue.cards.items():
         if card.get("files"):
             rows.append(_fetch_row(catalogue, origin, Path(folder)))
@@ -85,7 +85,9 @@ def _fetch_row(catalogue: Catalogue, origin: str, folder: Path) -> Row:
 def _take_row(catalogue: Catalogue, origin: str) -> Row:
     card, shards = catalogue.card(origin), len(catalogue.shards(origin))
     items = sum(part.drawn for part in catalogue.parts_of(origin))
-    per_item, seconds = _bytes(catalogue, origin), card.get("cost", {}).get("seconds")
+    cost = card.get("cost", {})
+    per_item, seconds = cost.get("bytes"), cost.get("seconds")
+    start = shards * GPUS_PER_NODE * cost.get("start", START_SECONDS)  # a shard has all GPUs of its node, also while it loads
     return Row(
         "take",
         origin,
@@ -93,7 +95,7 @@ def _take_row(catalogue: Catalogue, origin: str) -> Row:
         items,
         items * per_item if per_item else None,
         FILES_PER_SHARD["take"] * shards,
-        items * seconds / 3600 if card["kind"] == "generate" and seconds else None,
+        (items * seconds + start) / 3600 if card["kind"] == "generate" and seconds else None,
         card["kind"] in NETWORK_KINDS and "serve" not in card,
     )
 
@@ -132,7 +134,15 @@ def table(rows: list[Row], title: str) -> str:
         lines.append("  ".join(cells).rstrip())
         if number in (0, len(body) - 2):
             lines.append("-" * sum((*widths, 2 * len(widths) - 2)))
-    return "\n".join(lines)
+    return "\n".join([*lines, *_wall_times(total.gpu_hours)])
+
+
+def _wall_times(gpu_hours: float) -> list[str]:
+    """How long generating takes on so many nodes, if its shards are many enough to keep them busy."""
+    if not gpu_hours:
+        return []
+    times = (f"{gpu_hours / GPUS_PER_NODE / nodes:,.1f} h on {nodes} node{'s' * (nodes > 1)}" for nodes in NODES)
+    return ["", f"generating, on nodes of {GPUS_PER_NODE} GPUs: {', '.join(times)} (rates: `cost` in the cards)"]
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -73,16 +73,19 @@ GENERATION = pa.struct(
     [
         ("model", pa.string()),
         ("model_revision", pa.string()),
-        ("model_sha256", pa.string()),
+        ("model_sha256", pa.string()),  # of a model and its prior, as all three: "first + second"
+        ("mode", pa.string()),
         ("pipeline", pa.string()),
         ("scheduler", pa.string()),
         ("steps", pa.int32()),
         ("guidance", pa.float32()),
+        ("strength", pa.float32()),
         ("seed", pa.int64()),
         ("attempt", pa.int32()),
         ("dtype", pa.string()),
         ("device", pa.string()),
         ("batch", pa.int32()),
+        ("threads", pa.int32()),
         ("versions", pa.string()),  # "diffusers 0.42.1, torch 2.13.0, ..."
         ("watermark", pa.string()),
         ("safety", pa.string()),
@@ -165,6 +168,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "opted_out": ("fault", "the server asks not to use the image (X-Robots-Tag)"),
     "refused_address": ("fault", "not an address in the public internet over http or https"),
     "unusable_source": ("fault", "the real image it is made from cannot be read"),
+    "flagged": ("fault", "the model's safety checker withheld it at every attempt"),
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
     "taken_down": ("choice", "on the dataset's list of what must not be in it"),
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),

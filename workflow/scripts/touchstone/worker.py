@@ -1,178 +1,106 @@
-"""One worker of ``generate_shard``: loads the pipeline once and makes the batches it is told to.
+"""One worker of ``generate_shard``: embeds and paints what it is told to, a pipeline loaded once.
 
-Run as ``python -m touchstone.worker``. The first line of standard input is the job as JSON, every
-further one the number of a batch; the number is printed when the batch is published. The end of
-standard input, also because the supervisor was killed, ends the worker.
+Run as ``python -m touchstone.worker``. The first line of standard input is the job as JSON, every further one a task;
+its file's name is printed when that is published. The end of standard input, also because the supervisor was killed,
+ends the worker. While a batch is painted, the next one's input is read and the last one's images are encoded.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import os
+import queue
+import signal
 import sys
+import threading
 import traceback
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TextIO
 
-from PIL import Image
-
-from touchstone.containers import Container, open_container
 from touchstone.files import read_json
-from touchstone.generate import batch_file, image_seed
-from touchstone.images import BadImage, measure
-from touchstone.listing import path_of
+from touchstone.images import BadImage
+from touchstone.painting import mode_of, prompts
+from touchstone.painting.encoding import encode
+from touchstone.painting.painter import Painted, Painter
+from touchstone.painting.reals import Real, Reals
 from touchstone.shards import append_rows, read_picks, shard_writer, taken
 
-CONDITIONING = {"text_to_image": "text", "image_variation": "image"}
-PNG_LEVEL = 1  # five times faster than the default, files 15 % larger
+ENCODERS = 2  # threads that encode and measure; they wait for nothing but each other
 
 
 def main() -> None:
-    """Serve batches until standard input ends."""
+    """Serve tasks until standard input ends."""
+    for ending in (signal.SIGTERM, signal.SIGUSR1):  # Slurm tells every process; the supervisor says when to stop
+        signal.signal(ending, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w", buffering=1)  # libraries may print; only we may answer
     os.dup2(2, 1)
-    job = json.loads(sys.stdin.readline())
-    picks = read_picks(job["picks"])
-    painter = Painter(job["recipe"], read_json(job["model"]), read_json(job["source"]) if job["source"] else None)
-    size = job["recipe"]["batch"]
-    pending: Future | None = None
-    with ThreadPoolExecutor(max_workers=1) as background:  # encodes and writes while the next batch is made
-        for line in sys.stdin:
-            rows = picks[int(line) * size : (int(line) + 1) * size]
-            images = painter.paint(rows)
-            if pending:
-                pending.result()  # at most one batch waits to be written, so memory is bounded
-            pending = background.submit(publish, Path(job["partial"]), int(line), rows, images, painter, answers)
+    Worker(json.loads(sys.stdin.readline()), answers).serve(sys.stdin)
 
 
-class Painter:
-    """A diffusers pipeline that paints rows of a pick list in batches of one fixed size.
+class Worker:
+    """What one process does for a shard.
 
     Args:
-        recipe: The card's recipe.
-        model: Receipt of the staged model.
-        source: Receipt of the origin whose images are varied.
+        job: Paths of pick list, receipts and folder of finished batches, and the recipe.
+        answers: Where names of published files go.
     """
 
-    def __init__(self, recipe: dict, model: dict, source: dict | None):
-        import torch
-        from diffusers import DiffusionPipeline
+    def __init__(self, job: dict, answers: TextIO):
+        self.recipe, self.folder, self.answers = job["recipe"], Path(job["partial"]), answers
+        self.picks = read_picks(job["picks"])
+        self.reals = Reals(job["source"], self.recipe) if mode_of(self.recipe).REAL else None
+        self.painter = Painter(self.recipe, [read_json(model) for model in job["models"]])
 
-        self.recipe, self.model, self.source = recipe, model, source
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        torch.set_num_threads(1)  # pixels depend on it; more processes, not more threads, use the cores
-        dtype = getattr(torch, recipe.get("dtype", "float32"))
-        self.pipe = DiffusionPipeline.from_pretrained(model["path"], dtype=dtype, local_files_only=True).to(self.device)
-        self.pipe.set_progress_bar_config(disable=True)
-        if hasattr(self.pipe, "watermark"):  # SDXL marks images silently where a certain package is installed
-            self.pipe.watermark = None
-        self.containers: dict = {}
+    def serve(self, lines: TextIO) -> None:
+        """Do the tasks of ``lines``; a failure anywhere ends the process."""
+        ready: queue.Queue = queue.Queue(maxsize=1)
+        threading.Thread(target=_or_die, args=(self._prepare, lines, ready), daemon=True).start()
+        pending: Future | None = None
+        with ThreadPoolExecutor(1) as background, ThreadPoolExecutor(ENCODERS) as encoders:
+            while task := ready.get():
+                rows = [self.picks[row] for row in task["rows"]]
+                if task["kind"] == "embed":
+                    prompts.write(self.folder / task["file"], self.painter.embed(rows))
+                    print(task["file"], file=self.answers)
+                    continue
+                images = self.painter.paint(rows, tuple(task["size"]), task["reals"], task["embeddings"], task["attempt"])
+                records = [self.painter.record(row, task["attempt"]) for row in rows]
+                if pending:
+                    pending.result()  # at most one batch waits to be written, so memory is bounded
+                pending = background.submit(_or_die, self._publish, task, rows, images, records, encoders)
 
-    def paint(self, rows: list[dict]) -> list[Image.Image | BadImage]:
-        """One image per row, or why there is none.
+    def _prepare(self, lines: TextIO, ready: queue.Queue) -> None:
+        """Read each task's input, one task ahead of the painter."""
+        for line in lines:
+            task = json.loads(line)
+            if task["kind"] == "paint":
+                rows = [self.picks[row] for row in task["rows"]]
+                task["reals"] = list(self.reals.read(rows, tuple(task["size"]))) if self.reals else []
+                task["embeddings"] = prompts.read(self.folder, task["embeds"]) if task["embeds"] else {}
+            ready.put(task)
+        ready.put(None)
 
-        A short batch is padded with its last row, as pixels depend on the batch size.
-        """
-        import torch
+    def _publish(self, task: dict, rows: list[dict], images: list[Painted], records: list[dict], encoders: ThreadPoolExecutor):
+        reals = task["reals"] or [None] * len(rows)
+        with shard_writer(self.folder / task["file"]) as writer:
+            append_rows(writer, list(encoders.map(self._row, rows, images, records, reals)))
+        print(task["file"], file=self.answers)
 
-        recipe = self.recipe
-        padded = rows + [rows[-1]] * (recipe["batch"] - len(rows))
-        arguments = {
-            "num_inference_steps": recipe["steps"],
-            "width": recipe["size"][0],
-            "height": recipe["size"][1],
-            "generator": [torch.Generator("cpu").manual_seed(image_seed(recipe["seed"], row["id"], 0)) for row in padded],
-        }
-        if "guidance" in recipe:
-            arguments["guidance_scale"] = recipe["guidance"]
-        if recipe["mode"] == "text_to_image":
-            arguments["prompt"] = [row["positive_prompt"] for row in padded]
-            if "negative_prompt" in recipe["reader"].get("columns", {}):  # of all rows or none: batch mates must not matter
-                arguments["negative_prompt"] = [row["negative_prompt"] for row in padded]
-            bad: dict[int, BadImage] = {}
-        else:
-            arguments["image"], bad = self._real_images(padded)
-        with torch.inference_mode():
-            images = self.pipe(**arguments).images
-        return [bad.get(number, image) for number, image in enumerate(images[: len(rows)])]
-
-    def record(self, row: dict) -> dict:
-        """How the image of ``row`` was made, as ``record.GENERATION``."""
-        import diffusers
-        import PIL
-        import torch
-        import transformers
-
-        recipe = self.recipe
-        libraries = {"diffusers": diffusers, "transformers": transformers, "torch": torch, "pillow": PIL}
-        return {
-            "model": self.model["model"],
-            "model_revision": self.model["revision"],
-            "model_sha256": self.model["sha256"],
-            "pipeline": type(self.pipe).__name__,
-            "scheduler": type(self.pipe.scheduler).__name__,
-            "steps": recipe["steps"],
-            "guidance": recipe.get("guidance"),
-            "seed": image_seed(recipe["seed"], row["id"], 0),
-            "attempt": 0,
-            "dtype": recipe.get("dtype", "float32"),
-            "device": self.device,
-            "batch": recipe["batch"],
-            "versions": ", ".join(f"{name} {module.__version__}" for name, module in libraries.items()),
-            "watermark": "none",
-            "safety": "checker" if getattr(self.pipe, "safety_checker", None) else "none",
-        }
-
-    def _real_images(self, rows: list[dict]) -> tuple[list[Image.Image], dict[int, BadImage]]:
-        """The rows' real images; for one that cannot be read a grey one, so that the batch keeps its size."""
-        images, bad = [], {}
-        for number, row in enumerate(rows):
-            try:
-                data = self._container(row["source_file"]).read(row["source_member"])
-                measure(data)  # limits and damage are found before the pipeline sees the image
-                images.append(Image.open(io.BytesIO(data)).convert("RGB"))
-            except BadImage as error:
-                bad[number] = BadImage("unusable_source", str(error))
-                images.append(Image.new("RGB", tuple(self.recipe["size"]), "grey"))
-        return images, bad
-
-    def _container(self, name: str) -> Container:
-        if name not in self.containers:
-            self.containers[name] = open_container(path_of(self.source["files"], name))
-        return self.containers[name]
+    def _row(self, row: dict, image: Painted, record: dict, real: Real | BadImage | None) -> dict:
+        extra = {"conditioning": row["conditioning"] or mode_of(self.recipe).CONDITIONING, "generation": record}
+        if isinstance(image, BadImage):
+            return taken(row, None, reason=image.reason, detail=image.detail, **extra)
+        return taken(row, encode(image, self.recipe, row["id"], real and real.encoding), **extra)
 
 
-def encode(image: Image.Image, recipe: dict) -> bytes:
-    """The image in the recipe's format: PNG (default), lossless WebP, or JPEG of its quality."""
-    data = io.BytesIO()
-    match recipe.get("format", "png"):
-        case "png":
-            image.save(data, "PNG", compress_level=PNG_LEVEL)
-        case "webp_lossless":
-            image.save(data, "WEBP", lossless=True)
-        case "jpeg":
-            image.save(data, "JPEG", quality=recipe.get("quality", 95))
-    return data.getvalue()
-
-
-def publish(
-    partial: Path, number: int, rows: list[dict], images: list[Image.Image | BadImage], painter: Painter, answers: TextIO
-) -> None:
-    """Encode, measure and write one batch, and tell the supervisor. A failure ends the worker."""
+def _or_die(work: object, *arguments: object) -> None:
+    """A thread that fails ends the worker, and its log says why."""
     try:
-        with shard_writer(batch_file(partial, number)) as writer:
-            for row, image in zip(rows, images, strict=True):
-                conditioning = row["conditioning"] or CONDITIONING[painter.recipe["mode"]]
-                extra = {"conditioning": conditioning, "generation": painter.record(row)}
-                if isinstance(image, BadImage):
-                    append_rows(writer, [taken(row, None, reason=image.reason, detail=image.detail, **extra)])
-                else:
-                    append_rows(writer, [taken(row, encode(image, painter.recipe), **extra)])
-        print(number, file=answers)
+        work(*arguments)
     except BaseException:
         traceback.print_exc()
+        sys.stderr.flush()
         os._exit(1)
 
 
