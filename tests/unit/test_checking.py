@@ -105,7 +105,7 @@ def test_every_schema_is_one_and_explains_itself(path):
         ("origin", "files.0.source", "file:///etc/passwd", "not allowed: must be like", "files.0.source", "https"),
         ("origin", "files.0.sha256", "123", "must be like", "files.0.sha256", "SHA-256"),
         ("origin", "recipe.steps", 4, "unknown key 'steps'", "recipe", "known keys: revision, reader"),
-        ("origin", "recipe.reader.name", "folder", "must be one of folders, table, pairs", "recipe.reader.name", "readers"),
+        ("origin", "recipe.reader.name", "folder", "must be one of folders, table", "recipe.reader.name", "readers"),
         ("origin", "recipe.reader.grp", "x", "unknown key 'grp'", "recipe.reader", "group"),
         ("models", "m.sources", ["hub:a/b"], "must be like ^(hub:", "m.sources.0", "schemas"),
         ("models", "m.sources", ["s3:a"], "must be like ^(hub:", "m.sources.0", "schemas"),
