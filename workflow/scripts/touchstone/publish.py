@@ -80,7 +80,7 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
     """
     sums = pq.read_table(ledger)
     progress.start(0)
-    measured = {"origins": _rejected_shares(sums), "parts": _shortfalls(sums), "torn_groups": _torn(selection)}
+    measured = {"origins": _rejected_shares(sums), "parts": shortfalls(sums), "torn_groups": torn_groups(selection)}
     faults = []
     for origin, values in measured["origins"].items():
         if values["share"] > limits["max_rejected"]:
@@ -157,7 +157,7 @@ def _rejected_shares(sums: pa.Table) -> dict[str, dict]:
     return shares
 
 
-def _shortfalls(sums: pa.Table) -> dict[str, dict]:
+def shortfalls(sums: pa.Table) -> dict[str, dict]:
     """Per part: images wanted, kept and missing."""
     parts: dict[str, dict] = {}
     for row in sums.to_pylist():
@@ -168,7 +168,7 @@ def _shortfalls(sums: pa.Table) -> dict[str, dict]:
     return parts
 
 
-def _torn(selection: str) -> int:
+def torn_groups(selection: str) -> int:
     """Number of groups with kept images in more than one split."""
     table = pq.read_table(selection, columns=["group", "split"], filters=[("state", "==", KEPT)])
     splits = table.group_by("group").aggregate([("split", "count_distinct")])["split_count_distinct"]
