@@ -27,6 +27,7 @@ rule all:
         f"results/{DATASET}/README.md",
         f"results/{DATASET}/report.html",
         f"results/{DATASET}/summary.txt",
+        [exported(form) for form in CATALOGUE.dataset["exports"]],
     localrule: True
 
 
@@ -50,6 +51,7 @@ include: "workflow/rules/screen.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/pack.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/export.smk"
 
 
 onerror:

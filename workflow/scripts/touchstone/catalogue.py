@@ -227,6 +227,10 @@ class Catalogue:
         """``{key: {name, released}}`` of the origin's generators."""
         return {key: self.generators[key] for key in self.card(origin).get("generators", [])}
 
+    def families(self) -> dict[str, str]:
+        """Family of every generator, by its name."""
+        return {entry["name"]: entry.get("family", entry["name"]) for entry in self.generators.values()}
+
     def lists_beside_card(self, origin: str) -> list[Path]:
         """Files of the origin that come with its card."""
         card = self.card(origin)
