@@ -15,7 +15,7 @@ from touchstone.publish import check_gates, root_hash, write_manifest, write_sum
 from touchstone.record import LEDGER, MANIFEST, PACKED, SELECTED, hub_schema, table_of
 from touchstone.shards import shard_writer
 
-LIMITS = {"max_rejected": 0.2, "max_shortfall": 0}
+LIMITS = {"max_rejected": 0.2, "max_shortfall": 0, "published_splits": False}
 
 
 def image(number: int, **fields: object) -> dict:
@@ -59,6 +59,7 @@ class Place:
     def gates(self, ledger: list[dict], selected: list[tuple[int, str]] = (), **limits: float) -> dict:
         rows = [{"id": str(number), "group": group, "split": split} for number, (group, split) in enumerate(selected)]
         for row in rows:
+            row |= {"label": 0, "groups": [], "paired_real_images": []}
             row["state"] = "kept" if row["split"] else "rejected"
         pq.write_table(table_of(rows, SELECTED), self.folder / "selection.parquet")
         check_gates(
@@ -180,6 +181,7 @@ def test_a_good_dataset_passes_and_what_was_measured_is_written(place):
         "origins": {"a": {"drawn": 12, "faulty": 2, "reasons": {"truncated": 2}, "share": 2 / 12}},
         "parts": {"a real": {"wanted": 10, "kept": 10, "missing": 0}},
         "torn_groups": 0,
+        "leaks": {},
         "limits": LIMITS,
     }
     assert "all gates passed" in place.said()

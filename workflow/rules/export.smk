@@ -4,6 +4,10 @@ In:  the manifest, and the packed shards that it lists.
 Out: results/<dataset>/exports/<form>/..., images with their own bytes but where a form says otherwise.
 """
 
+FAMILIES = {
+    name: entry["family"] for name, entry in CATALOGUE.named_generators().items()
+}
+
 for form in FORMS:
 
     rule:  # all files of one form
@@ -73,7 +77,7 @@ rule write_imaginet:
         mem="4G",
         runtime="8h",
     params:
-        families=CATALOGUE.families(),
+        families=FAMILIES,
     script:
         "../scripts/write_imaginet.py"
 
@@ -123,3 +127,4 @@ rule write_perturbed:
 
 
 include: "export_elsa.smk"
+include: "protocols.smk"

@@ -38,8 +38,12 @@ def tables():
             for name in CATALOGUE.origins
         ),
         *(
+            f"results/{DATASET}/membership.csv"
+            for _ in CATALOGUE.dataset["members"][:1]
+        ),
+        *(
             f"results/{DATASET}/{name}.parquet"
-            for name in ("screen", "selection", "ledger", "manifest")
+            for name in ("screen", "selection", "ledger", "manifest", "protocols")
         ),
     ]
 
@@ -78,6 +82,11 @@ def generators_of(wildcards):
 def parts_to_draw(wildcards):
     """How many items are drawn of each generator of the origin."""
     return CATALOGUE.draw_plan(wildcards.origin)
+
+
+def members_of_dataset(wildcards):
+    """Ids that the dataset's lists name, if it has lists."""
+    return "results/{dataset}/members.parquet" if CATALOGUE.dataset["members"] else []
 
 
 def pick_of_shard(wildcards):
@@ -125,22 +134,4 @@ def shards_to_pack(wildcards):
     ]
 
 
-def exported(form):
-    """Files and folders of a form of export."""
-    return [f"results/{DATASET}/exports/{path}" for path in EXPORTS.of(form)]
-
-
-def parts_of_export(wildcards):
-    """How many tars, shards or folders a split has in a form of export."""
-    return EXPORTS.parts(wildcards.split, wildcards.get("kind", ""))
-
-
-def elsa_reals(wildcards):
-    """Folders of the real images of a split."""
-    folder = f"results/{wildcards.dataset}/exports"
-    return [f"{folder}/{path}" for path in EXPORTS.elsa(wildcards.split, "real")]
-
-
-def number_of_part(wildcards):
-    """Number of a tar, shard or folder; folders count from 1."""
-    return int(wildcards.number) - ("kind" in wildcards.keys())
+include: "export_inputs.smk"

@@ -16,7 +16,7 @@ def assign(cell: np.ndarray, group: np.ndarray, targets: np.ndarray, weight: np.
 
     Args:
         cell: ``(n,)`` part of each item, a row of ``targets``.
-        group: ``(n,)`` uint64 key of each item's group, uniform hashes.
+        group: ``(n,)`` uint64 key of each item's group.
         targets: ``(parts, splits)`` images wanted.
         weight: ``(parts,)`` how much an image missing of the part weighs.
 
@@ -30,7 +30,7 @@ def assign(cell: np.ndarray, group: np.ndarray, targets: np.ndarray, weight: np.
     starts = np.searchsorted(owner, np.arange(len(keys)))
     bounds = np.cumsum(targets, axis=1) / np.maximum(targets.sum(axis=1, keepdims=True), 1)
     bounds = np.concatenate([np.zeros((parts, 1)), bounds], axis=1)[part[starts]]
-    chance = keys / 2.0**64
+    chance = mixed(keys) / 2.0**64
     place = np.minimum((bounds[:, 1:] <= chance[:, None]).sum(axis=1), splits - 1)
     while True:
         there = np.bincount(part * splits + place[owner], count, parts * splits).reshape(parts, splits).astype(np.int64)
@@ -42,6 +42,16 @@ def assign(cell: np.ndarray, group: np.ndarray, targets: np.ndarray, weight: np.
         if not len(moved):
             return place[inverse]
         place[moved] = to
+
+
+def mixed(keys: np.ndarray) -> np.ndarray:
+    """Keys made uniform: that of a group is the least of many hashes, so a large group's would be a small one.
+
+    Source: the finaliser of SplitMix64 (Steele, Lea, Flood 2014).
+    """
+    keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return keys ^ (keys >> np.uint64(31))
 
 
 def _moves(

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing, write_json, write_text
+from touchstone.leaks import leaks
 from touchstone.progress import Progress
 from touchstone.record import KEPT, MANIFEST, REASONS, REJECTED
 from touchstone.shards import read_shard
@@ -80,7 +81,12 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
     """
     sums = pq.read_table(ledger)
     progress.start(0)
-    measured = {"origins": _rejected_shares(sums), "parts": shortfalls(sums), "torn_groups": torn_groups(selection)}
+    measured = {
+        "origins": _rejected_shares(sums),
+        "parts": shortfalls(sums),
+        "torn_groups": torn_groups(selection),
+        "leaks": _leaks(selection),
+    }
     faults = []
     for origin, values in measured["origins"].items():
         if values["share"] > limits["max_rejected"]:
@@ -95,7 +101,7 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
                 f"{name}: {values['missing']:,} of {values['wanted']:,} images are missing "
                 f"(gates.max_shortfall allows {100 * limits['max_shortfall']:g}%): raise its margin, or lower its quota"
             )
-    if measured["torn_groups"]:
+    if measured["torn_groups"] and not limits["published_splits"]:
         faults.append(f"{measured['torn_groups']:,} groups are torn between splits: report this, it is a defect of Touchstone")
     if faults:
         raise TouchstoneError(
@@ -166,6 +172,11 @@ def shortfalls(sums: pa.Table) -> dict[str, dict]:
     for entry in parts.values():
         entry["missing"] = entry["wanted"] - entry["kept"]
     return parts
+
+
+def _leaks(selection: str) -> dict:
+    columns = ["id", "label", "split", "origin", "part", "groups", "paired_real_images"]
+    return leaks(pq.read_table(selection, columns=columns, filters=[("state", "==", KEPT)]))
 
 
 def torn_groups(selection: str) -> int:

@@ -135,7 +135,7 @@ LEDGER = pa.schema(
 # A row of manifest.parquet: every image of the finished dataset.
 MANIFEST = pa.schema(
     [
-        *[ITEM.field(name) for name in ("id", "origin", "label", "generator", "licence")],
+        *[ITEM.field(name) for name in ("id", "origin", "label", "generator", "content", "licence")],
         *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "jpeg_quality", "sha256")],
         ("split", pa.string()),
         ("file", pa.string()),

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from touchstone.assign import assign
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
+from touchstone.members import listed_split
 from touchstone.parts import apportion, numbered
 from touchstone.progress import Progress
 from touchstone.record import KEPT, LEDGER, REJECTED, SELECTED, TAKEN_OK
@@ -27,7 +28,17 @@ SPARE = -1
 BATCH = 1 << 17  # rows read and written at a time
 
 
-def split(*, screen: str, plan: list[dict], pack_items: int, selection: str, ledger: str, picks: str, progress: Progress) -> None:
+def split(
+    *,
+    screen: str,
+    plan: list[dict],
+    pack_items: int,
+    selection: str,
+    ledger: str,
+    picks: str,
+    progress: Progress,
+    members: str | None = None,
+) -> None:
     """Write the selection, its sums, and one pick list per packed shard.
 
     Args:
@@ -35,6 +46,7 @@ def split(*, screen: str, plan: list[dict], pack_items: int, selection: str, led
         plan: ``{origin, part, matched, targets: {split: images}}`` of every part, fakes first.
         pack_items: Rows of one packed shard.
         picks: Folder of ``<split>/<packed>.csv``: take shard, row, id and sha256 of each image.
+        members: Table of ids and the split that each is to be in, whatever its group; others fill what is missing.
     """
     table = _read(screen, ["origin", "part", "state", "label", "group", "rank"])
     progress.start(len(table))
@@ -45,8 +57,14 @@ def split(*, screen: str, plan: list[dict], pack_items: int, selection: str, led
     is_open = pc.equal(table["state"], TAKEN_OK).to_numpy()
     rank, label = table["rank"].to_numpy(), table["label"].to_numpy()
     place = np.full(len(table), SPARE, dtype=np.int8)
-    place[is_open] = assign(cell[is_open], table["group"].to_numpy()[is_open], targets, np.where(matched, 1, 2))
+    group, rest, free = table["group"].to_numpy(), targets, is_open
     del table
+    if members:
+        listed = listed_split(_read(screen, ["id"])["id"], members, names)
+        place[is_open] = listed[is_open]
+        free = is_open & (listed == SPARE)
+        rest = np.maximum(targets - _counts(is_open & ~free, targets, place, cell), 0)
+    place[free] = assign(cell[free], group[free], rest, np.where(matched, 1, 2))
     kept = _first(is_open & ~matched[cell], targets, place, cell, rank)
     if matched.any():
         wanted = _matched(targets, matched, kept & (label == 1), place)
@@ -90,6 +108,12 @@ def _first(
     kept = np.zeros(len(place), dtype=bool)
     kept[rows[order]] = _position(key[order]) < targets.ravel()[key[order]]
     return kept
+
+
+def _counts(rows: np.ndarray, targets: np.ndarray, place: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """Rows in each part and split."""
+    key = cell[rows] * targets.shape[1] + place[rows]
+    return np.bincount(key, minlength=targets.size).reshape(targets.shape)
 
 
 def _position(key: np.ndarray) -> np.ndarray:
