@@ -106,27 +106,23 @@ class Published:
             rows = pq.read_table(drawn).join(pq.read_table(index).select(["id", "label", "origin"]), "id").sort_by("rank")
             items = pq.read_table(index)
             lists = items.take(pc.index_in(rows["id"], value_set=items["id"].combine_chunks()))
-            known = {name: rows[name] for name in rows.column_names} | {
-                "groups": lists["groups"],
-                "paired_real_images": lists["paired_real_images"],
-            }
-            known |= {
-                name: pa.repeat(text, len(rows))
-                for name, text in (("state", "taken"), ("reason", ""), ("detail", ""), ("step", ""))
-            }
+            known = {name: rows[name] for name in rows.column_names}
+            known |= {name: lists[name] for name in ("groups", "paired_real_images")}
+            known |= {name: pa.repeat("", len(rows)) for name in ("reason", "detail", "step")}
+            known["state"] = pa.repeat("taken", len(rows))
             columns = [known.get(field.name, pa.nulls(len(rows), field.type)).cast(field.type) for field in SCREENED]
             tables.append(pa.table(columns, schema=SCREENED))
         table = pa.concat_tables(tables)
-        facts = table.append_column("phash", pa.nulls(len(table), pa.string())).append_column(
-            "luma_std", pa.nulls(len(table), pa.float32())
-        )
+        facts = table
+        for name, kind in (("phash", pa.string()), ("luma_std", pa.float32())):  # of no picture, so nothing is alike
+            facts = facts.append_column(name, pa.nulls(len(table), kind))
         group = pa.array(_groups(facts, BITS, 1234))
         table = table.set_column(table.schema.get_field_index("group"), SCREENED.field("group"), group)
         pq.write_table(table, self.folder / "screen.parquet")
         split(
             screen=str(self.folder / "screen.parquet"),
             plan=[
-                {"origin": part.origin, "part": part.generator, "matched": part.matched, "targets": targets}
+                {"origin": part.origin, "part": part.generator, "matched": False, "targets": targets}
                 for part, _, targets in parts
             ],
             pack_items=5000,
