@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
 from touchstone import containers, tables
+from touchstone.containers.rows import is_saved_dataset
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, replacing
 from touchstone.progress import Progress
@@ -15,6 +18,7 @@ from touchstone.readers import Listing, Skip, Tally, reader
 from touchstone.record import EMPTY, ITEM, date_of, empty_item, table_of
 
 CHUNK = 50_000  # rows turned into Arrow at a time
+MAX_TEXT = 1_000_000  # bytes of a text beside an image
 
 
 def list_origin(
@@ -49,7 +53,11 @@ def list_origin(
         members=_members(files),
         table=lambda name, columns: tables.rows(path_of(files, name), columns),
         document=lambda name: _document(path_of(files, name)),
-        tables=_tables(files),
+        tables=_below(files, tables.SUFFIXES),
+        columns=lambda name: tables.columns_of(path_of(files, name)),
+        archives=_below(files, tuple(containers.ARCHIVES)),
+        inside=lambda name: _names(path_of(files, name)),
+        texts=lambda name, members: _texts(path_of(files, name), members),
         pairs=_index_rows(pairs) if pairs else (),
     )
     prefix = recipe["reader"].get("prefix", origin)
@@ -134,20 +142,42 @@ def path_of(files: list[dict], name: str) -> Path:
 def _members(files: Iterable[dict]) -> Iterator[tuple[str, str]]:
     for file in files:
         if containers.is_container(file["name"]):
-            container = containers.open_container(file["path"])
-            for member in container.members():
-                yield file["name"], member
-            container.close()
+            yield from ((file["name"], member) for member in _names(file["path"]))
 
 
-def _tables(files: Iterable[dict]) -> Iterator[str]:
+def _names(path: str | Path) -> Iterator[str]:
+    container = containers.open_container(path)
+    yield from container.members()
+    container.close()
+
+
+def _texts(path: Path, members: list[str]) -> Iterator[tuple[str, str]]:
+    """Texts of small members, in the order of the archive; those that are no text are left out."""
+    container = containers.open_container(path)
+    for member, data in container.read_many(members):
+        if isinstance(data, bytes) and len(data) <= MAX_TEXT:
+            with suppress(UnicodeDecodeError):
+                yield member, data.decode("utf-8-sig")
+    container.close()
+
+
+def _below(files: Iterable[dict], suffixes: tuple[str, ...]) -> Iterator[str]:
+    """The card's files with these suffixes and all such files below its folders, sorted folder by folder."""
     for file in files:
-        if file["name"].endswith("/"):
-            yield from sorted(
-                file["name"] + path.relative_to(file["path"]).as_posix() for path in Path(file["path"]).rglob("*.parquet")
-            )
-        elif file["name"].endswith(".parquet"):
-            yield file["name"]
+        if not file["name"].endswith("/"):
+            yield from [file["name"]] if file["name"].lower().endswith(suffixes) else []
+            continue
+        for folder, folders, names in os.walk(file["path"]):
+            folders.sort()
+            if is_saved_dataset(Path(folder)):
+                names = [path.name for path in containers.open_container(folder).files]
+            else:
+                names = sorted(
+                    name for name in names if not name.startswith((".", "cache-"))
+                )  # `datasets` keeps these for itself
+            for name in names:
+                if name.lower().endswith(suffixes):
+                    yield file["name"] + Path(folder, name).relative_to(file["path"]).as_posix()
 
 
 def _document(path: Path) -> dict:

@@ -38,6 +38,8 @@ ITEM = pa.schema(
         ("groups", STRINGS),
         ("licence", pa.string()),
         ("source_url", pa.string()),
+        ("original_prompt", pa.string()),  # what positive_prompt was written from, such as a caption
+        ("nsfw", pa.string()),  # the origin's own tag or probability
         ("source_file", pa.string()),  # locator: file of the origin, below its folder ...
         ("source_member", pa.string()),  # ... and member inside it
     ]

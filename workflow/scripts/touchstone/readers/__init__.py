@@ -63,7 +63,11 @@ class Listing:
     members: Iterable[tuple[str, str]] = ()  # (file of the card, member inside it)
     table: Callable[[str, list[str]], Iterable[dict]] | None = None  # (file, columns) -> rows
     document: Callable[[str], dict] | None = None  # JSON file of the card -> its contents
-    tables: Iterable[str] = ()  # Parquet files of the origin, sorted, below its folder
+    tables: Iterable[str] = ()  # tables of the origin, sorted, below its folder
+    columns: Callable[[str], list[str]] | None = None  # table -> names of its columns
+    archives: Iterable[str] = ()  # archives of the origin, sorted, below its folder
+    inside: Callable[[str], Iterable[str]] | None = None  # one of these -> its members
+    texts: Callable[[str, list[str]], Iterable[tuple[str, str]]] | None = None  # (file, members) -> (member, its text)
     pairs: Iterable[dict] = field(default_factory=list)  # items of the origin that is varied
     notes: Tally = field(default_factory=Tally)
 
