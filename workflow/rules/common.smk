@@ -39,6 +39,13 @@ except TouchstoneError as error:
 DATASET = CATALOGUE.dataset_name
 EXPORTS = exports_of(CATALOGUE)
 
+# What card and report tell.
+ABOUT = {
+    key: CATALOGUE.dataset.get(key, "")
+    for key in ("title", "description", "seed", "splits", "note")
+}
+CARDS = CATALOGUE.published_cards()
+
 
 wildcard_constraints:
     dataset=DATASET,

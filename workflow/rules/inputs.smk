@@ -125,6 +125,12 @@ def pick_of_packed(wildcards):
     return f"{split.output.picks}/{wildcards.split}/{wildcards.packed}.csv"
 
 
+def formats_of_reals(wildcards):
+    """How the real images are encoded, where the fakes are to be encoded alike."""
+    matches = CATALOGUE.dataset["images"]["encoding"] == "match"
+    return "results/{dataset}/formats.parquet" if matches else []
+
+
 def shards_to_pack(wildcards):
     """Take shards that the pick list names."""
     folder = f"results/{wildcards.dataset}/origins"

@@ -4,12 +4,6 @@ In:  packed shards, selection and ledger, and the cards of the origins.
 Out: manifest.parquet, gates.json, README.md, contact_sheet.png, report.html, summary.txt.
 """
 
-ABOUT = {
-    key: CATALOGUE.dataset.get(key, "")
-    for key in ("title", "description", "seed", "splits", "note")
-}
-CARDS = CATALOGUE.published_cards()
-
 
 rule write_manifest:
     input:
@@ -125,6 +119,8 @@ rule write_card:
     params:
         cards=CARDS,
         about=ABOUT,
+        images=CATALOGUE.dataset["images"],
+        protocols=CATALOGUE.dataset["protocols"],
     script:
         "../scripts/write_card.py"
 

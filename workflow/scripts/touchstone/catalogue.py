@@ -13,7 +13,7 @@ from pathlib import Path
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
 from touchstone.parts import REAL, Part, numbered
-from touchstone.quotas import wanted_parts
+from touchstone.quotas import check_split_names, wanted_parts
 
 GPUS_PER_NODE = 4
 # Targets, and folders beside those of the origins.
@@ -115,6 +115,7 @@ class Catalogue:
                 where=f"{self.dataset_file}: splits",
                 mend="change them so that they do",
             )
+        check_split_names(self.dataset, self.dataset_file)
         if any("share" in entry for entry in self.dataset.get("reals", {}).values()) and not self.dataset.get("fakes"):
             raise TouchstoneError(
                 "reals given by `share` follow the number of fakes, but the dataset has none",

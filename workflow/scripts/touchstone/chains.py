@@ -32,6 +32,14 @@ def square(image: Image.Image, side: int, resample: Image.Resampling = Image.Res
     return image.resize((side, side), resample, box=(left, top, left + edge, top + edge))
 
 
+def shrunk(image: Image.Image, longest: int) -> Image.Image:
+    """The image with its longer side at most ``longest`` pixels; a smaller one stays as it is."""
+    scale = longest / max(image.size)
+    if scale >= 1:
+        return image
+    return image.resize(tuple(max(round(length * scale), 1) for length in image.size), Image.Resampling.LANCZOS)
+
+
 def encode(image: Image.Image, kind: str, quality: int | None = None, subsampling: str = "4:2:0") -> bytes:
     """Encode as JPEG, WebP or PNG; without a ``quality`` WebP and PNG are lossless. No metadata is written."""
     options: dict = LOSSLESS[kind] if quality is None else {"quality": quality}

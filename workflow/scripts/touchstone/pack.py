@@ -10,12 +10,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
+from touchstone.policies import ORIGINAL, Policy
 from touchstone.progress import Progress
-from touchstone.record import PACKED, hub_schema
+from touchstone.record import PACKED, TAKEN, hub_schema
 from touchstone.shards import ShardWriter, open_shard, shard_writer
 
+READ = pa.schema([field for field in PACKED if field.name in TAKEN.names])  # what take shards know of it
 
-def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> None:
+
+def pack_shard(
+    *,
+    picks: str,
+    folder: str,
+    packed: str,
+    progress: Progress,
+    images: dict | None = None,
+    seed: int = 0,
+    formats: str | None = None,
+) -> None:
     """Copy the picked rows of take shards into one shard of the dataset, in the list's order.
 
     The list names the rows of one shard together and in rising order. Every image is hashed once
@@ -25,6 +37,9 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
     Args:
         picks: List that ``split`` wrote: take shard, row, id, sha256.
         folder: Folder of the take shards.
+        images: The dataset's image policy, see ``policies``; the bytes as they came if not given.
+        seed: What the policy draws with.
+        formats: How the real images are encoded, for the policy ``match``.
 
     Raises:
         TouchstoneError: A take shard is missing, damaged, or not the one the list was made from.
@@ -32,18 +47,19 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
     with open(picks, newline="", encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))
     progress.start(len(wanted), "images")
+    policy = Policy(images or {"encoding": ORIGINAL}, seed, formats)
     with shard_writer(packed, hub_schema()) as writer:
         start = 0
         while start < len(wanted):
             end = start
             while end < len(wanted) and wanted[end]["shard"] == wanted[start]["shard"]:
                 end += 1
-            _copy(Path(folder, f"{wanted[start]['shard']}.parquet"), wanted[start:end], writer, progress)
+            _copy(Path(folder, f"{wanted[start]['shard']}.parquet"), wanted[start:end], policy, writer, progress)
             start = end
     progress.finish()
 
 
-def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progress) -> None:
+def _copy(path: Path, wanted: list[dict], policy: Policy, writer: ShardWriter, progress: Progress) -> None:
     rows = [int(pick["row"]) for pick in wanted]
     with open_shard(path) as file:
         if max(rows) >= file.metadata.num_rows:
@@ -56,14 +72,14 @@ def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progres
                 group = _read(file, number, path)
                 table = group.take(pa.array([rows[position] - first for position in here]))
                 _verify(table, [wanted[position] for position in here], path)
-                writer.append(table)
+                writer.append(policy.apply(table).cast(hub_schema()))
                 progress.advance(len(here))
             first = last
 
 
 def _read(file: pq.ParquetFile, number: int, path: Path) -> pa.Table:
     try:
-        return file.read_row_group(number, columns=PACKED.names).cast(hub_schema())
+        return file.read_row_group(number, columns=READ.names).cast(READ)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
 

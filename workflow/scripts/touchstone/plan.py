@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from touchstone.catalogue import Catalogue
+from touchstone.exports.outputs import exports_of
 from touchstone.files import write_text
 from touchstone.progress import size
 
@@ -47,13 +48,21 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
         Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins
     ]
     rows += [_take_row(catalogue, origin) for origin in catalogue.origins]
+    if catalogue.dataset["members"]:
+        rows.append(Row("draw", "published lists", 2, files=6))
     drawn = sum(part.drawn for part in catalogue.parts)
     rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
     packed = catalogue.packed()
     images = sum(part.quota for part in catalogue.parts)
     n_bytes = _sum(part.quota * cost if (cost := _bytes(catalogue, part.origin)) else None for part in catalogue.parts)
     rows.append(Row("pack", "all origins", len(packed), images, n_bytes, FILES_PER_SHARD["pack"] * len(packed)))
+    if catalogue.dataset["images"]["encoding"] == "match":
+        rows.append(Row("pack", "encodings of the real images", 1, files=3))
     rows.append(Row("publish", "manifest, protocols, gates, card, report", 7, images, files=23))
+    exports = exports_of(catalogue)
+    for form in catalogue.dataset["exports"]:
+        made = exports.of(form)
+        rows.append(Row("export", form, len(made), images, n_bytes, exports.files(form) + 2 * len(made)))
     return rows
 
 

@@ -153,3 +153,15 @@ def _folds(name: str, protocol: dict, order: list[str], train: list[str], test: 
         rows += [(fold, "train", split, cell) for split, cell in product(train, learnt)]
         rows += [(fold, "test", split, cell) for split, cell in product(test, met)]
     return rows
+
+
+def phrase(protocol: dict) -> str:
+    """What a protocol does, as a phrase."""
+    by = {"released": "release date", "group": "groups"}.get(protocol["by"], protocol["by"])
+    if "window" in protocol:
+        return f"windows of {protocol['window']} generators by {by}: trained on all before, tested on the next"
+    if "cuts" in protocol:
+        return f"periods by {by}, cut at {', '.join(protocol['cuts'])}: trained on all before, tested on the next"
+    if "folds" in protocol:
+        return f"{protocol['folds']} folds of whole groups"
+    return f"by {by}: " + (f"{', '.join(protocol['held_out'])} held out" if "held_out" in protocol else "each left out once")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from touchstone.checking import suggest
@@ -36,6 +37,22 @@ def wanted_parts(dataset: dict, file: str | Path, cards: dict[str, dict]) -> lis
     return parts
 
 
+def check_split_names(dataset: dict, file: str | Path) -> None:
+    """Raise a TouchstoneError where ``scored``, a protocol or a list of members names a split there is not."""
+    splits = dataset["splits"]
+    _require_splits(dataset.get("scored", []), splits, f"{file}: scored")
+    _require_splits([entry["split"] for entry in dataset["members"]], splits, f"{file}: members")
+    for name, protocol in dataset["protocols"].items():
+        _require_splits([*protocol.get("train", []), *protocol.get("test", [])], splits, f"{file}: protocols.{name}")
+
+
+def _require_splits(names: Iterable[str], splits: dict[str, float], where: str) -> None:
+    for split in names:
+        if split not in splits:
+            mend = suggest(split, splits) or f"splits are {', '.join(splits)}"
+            raise TouchstoneError(f"there is no split called {split!r}", where=where, mend=mend)
+
+
 def _margin(entry: dict, dataset: dict) -> float:
     return entry.get("margin", dataset["margin"])
 
@@ -44,10 +61,7 @@ def _targets(quota: int | dict[str, int], splits: dict[str, float], where: str) 
     """Images of each split, given as one number for all or for each."""
     if isinstance(quota, int):
         return apportion(quota, splits)
-    for split in quota:
-        if split not in splits:
-            mend = suggest(split, splits) or f"splits are {', '.join(splits)}"
-            raise TouchstoneError(f"there is no split called {split!r}", where=where, mend=mend)
+    _require_splits(quota, splits, where)
     return {split: quota.get(split, 0) for split in splits}
 
 

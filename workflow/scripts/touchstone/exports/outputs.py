@@ -58,6 +58,11 @@ class Exports:
             for number in range(self.parts(split))
         ]
 
+    def files(self, form: str) -> int:
+        """Files of a form, those in its folders among them."""
+        images = sum(sum(counts.values()) for counts in self.counts.values())
+        return images + len(self.of(form)) if form in ("imagefolder", "elsa", "imaginet", "nyu") else len(self.of(form))
+
     def of(self, form: str) -> list[str]:
         """All files and folders of a form."""
         if form == "webdataset":
