@@ -37,6 +37,12 @@ def test_ids_come_in_the_order_of_the_lists_whatever_they_hold(lists):
     assert table.to_pylist() == [{"id": name, "split": "train"} for name in ids] + [{"id": "x", "split": "test"}]
 
 
+def test_imaginets_annotation_lists_are_lists_of_members(lists):
+    lines = ["./wikiart/Cubism/a(1).jpg,0,1,4,8", "./dalle3/b.png,1,3,3,7"]
+    table = pq.read_table(lists({"one.txt": ("test", lines)}, form="annotations", prefix="imaginet/"))
+    assert table["id"].to_pylist() == ["imaginet/wikiart/Cubism/a(1).jpg", "imaginet/dalle3/b.png"]
+
+
 def test_a_missing_a_changed_and_a_contradicting_list_are_refused(lists, tmp_path, progress):
     with pytest.raises(TouchstoneError, match="missing") as error:
         read_members(

@@ -6,8 +6,6 @@ Source: https://github.com/delyan-boychev/imaginet, annotations/.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,27 +51,3 @@ def read_annotations(path: str | Path) -> list[Annotation]:
             )
         found.append(Annotation(",".join(name), int(origin), int(content), int(group), int(model)))
     return found
-
-
-def audit(whole: Iterable[Annotation], groups: dict[str, list[Annotation]], calibration: Iterable[Annotation] = ()) -> dict:
-    """What is wrong with lists that should divide ``whole``: repeats, rows in no list, images both tuned and scored on.
-
-    Returns:
-        ``listed`` rows and ``distinct`` images of all groups, ``repeated`` ``{times: images}``, ``within`` surplus
-        rows inside one list, ``missing`` paths in no list, ``unknown`` paths that ``whole`` lacks, ``torn``
-        images in more than one list, ``calibration`` images that are scored too.
-    """
-    everything = [row.path for rows in groups.values() for row in rows]
-    times = Counter(everything)
-    inside = {name: Counter(row.path for row in rows) for name, rows in groups.items()}
-    known = {row.path for row in whole}
-    return {
-        "listed": len(everything),
-        "distinct": len(times),
-        "repeated": dict(sorted(Counter(count for count in times.values() if count > 1).items())),
-        "within": {name: sum(counts.values()) - len(counts) for name, counts in inside.items()},
-        "missing": sorted(known - set(times)),
-        "unknown": sorted(set(times) - known),
-        "torn": sum(count > 1 for count in Counter(path for counts in inside.values() for path in counts).values()),
-        "calibration": sorted({row.path for row in calibration} & set(times)),
-    }

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from touchstone.annotations import read_annotations
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing, sha256_of
 from touchstone.progress import Progress
@@ -27,7 +28,7 @@ def read_members(*, lists: list[dict], folder: str, members: str, progress: Prog
     """Write ``MEMBERS`` of all lists, in their order.
 
     Args:
-        lists: ``{file, split}`` and, where known, ``sha256`` of each list.
+        lists: ``{file, split}`` and, where known, ``sha256`` of each list; ``form`` and ``prefix`` of its ids.
         folder: Where the files lie.
 
     Raises:
@@ -43,10 +44,7 @@ def read_members(*, lists: list[dict], folder: str, members: str, progress: Prog
             raise TouchstoneError(
                 f"the list is not the published one: its sha256 is {digest}", where=path, mend=f"get that of {entry['sha256']}"
             )
-        try:
-            lines = [line for line in path.read_text(encoding="utf-8").split("\n") if line]
-        except UnicodeDecodeError as error:
-            raise TouchstoneError(f"the list is not UTF-8 text ({error.reason})", where=path, mend="get it again") from None
+        lines = _ids(path, entry.get("form", "ids"), entry.get("prefix", ""))
         progress.say(f"{len(lines):>9,} ids for {entry['split']} in {entry['file']}, sha256 {sha256_of(path)}")
         ids += lines
         splits += [entry["split"]] * len(lines)
@@ -59,6 +57,15 @@ def read_members(*, lists: list[dict], folder: str, members: str, progress: Prog
     with replacing(members) as temporary:
         pq.write_table(table, temporary, compression="zstd")
     progress.finish(f"{len(table):,} ids")
+
+
+def _ids(path: Path, form: str, prefix: str) -> list[str]:
+    try:
+        if form == "annotations":  # ImagiNet's: an id is the path below its root
+            return [prefix + row.path.removeprefix("./") for row in read_annotations(path)]
+        return [prefix + line for line in path.read_text(encoding="utf-8").split("\n") if line]
+    except UnicodeDecodeError as error:
+        raise TouchstoneError(f"the list is not UTF-8 text ({error.reason})", where=path, mend="get it again") from None
 
 
 def is_member(ids: pa.ChunkedArray, members: str | None) -> np.ndarray:
