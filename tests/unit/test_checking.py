@@ -163,7 +163,8 @@ def test_defaults_are_filled_in():
     filled = load_checked("dataset", "file.yaml", copy.deepcopy(DATASET))
     assert (filled["margin"], filled["shard_items"], filled["pack_items"]) == (1.25, 1000, 5000)
     assert filled["screen"] == {"min_side": 1, "near_duplicate_bits": 3}
-    assert filled["gates"] == {"max_rejected": 0.2, "max_shortfall": 0}
+    assert filled["gates"] == {"max_rejected": 0.2, "max_shortfall": 0, "published_splits": False}
+    assert (filled["images"], filled["exports"], filled["protocols"]) == ({"encoding": "original"}, [], {})
     assert "margin" not in filled["fakes"]["sd"]
 
 
