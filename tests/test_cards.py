@@ -37,7 +37,8 @@ def example_listing(example: dict, options: dict) -> Listing:
 
     if isinstance(given, str):
         members = [(file, given), *((file, name.removeprefix(file)) for name in tables if name.startswith(file) and name != file)]
-        return Listing(members=members, tables=[*tables], table=table, columns=columns, document=document, texts=no_texts)
+        texts = {"columns": columns, "document": document, "texts": no_texts}
+        return Listing(files=[file, *tables], members=members, tables=[*tables], table=table, **texts)
     return Listing(table=table, columns=columns, files=[file], tables=[file], pairs=[given])
 
 

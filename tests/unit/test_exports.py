@@ -21,7 +21,7 @@ from touchstone.chains import decode
 from touchstone.errors import TouchstoneError
 from touchstone.exports.elsa import write_part, write_reals
 from touchstone.exports.imagefolder import write_folder
-from touchstone.exports.imaginet import content_number, write_root
+from touchstone.exports.imaginet import _paths, content_number, write_root
 from touchstone.exports.nyu import write_pairs
 from touchstone.exports.outputs import FORMS, SERIES, Exports
 from touchstone.exports.packed import file_name, rows
@@ -266,6 +266,17 @@ def test_imaginets_list_names_every_file_by_its_own_path(dataset, tmp_path, prog
         assert made["label"] or row.path.startswith("./test/Ä (")
     assert "5,Painter\n" in (tmp_path / "root/model_groups.txt").read_text(encoding="utf-8")
     assert [content_number(word) for word in ("photo", "photos", "face", "", None, "maps")] == [0, 0, 2, 3, 3, 3]
+
+
+def test_ids_that_are_imaginets_paths_are_its_paths(tmp_path):
+    ids = ["journeydb/a.jpg", "release/wikiart/Cubism/b (1).jpg", "DRCT/sd/0078"]
+    members = [("000.tgz", "000/a.jpg"), ("imaginet.7z.001", "imaginet/wikiart/Cubism/b (1).jpg"), ("sd.zip", "sd/0078.png")]
+    rows_ = [{"id": key, "source_file": file, "source_member": member} for key, (file, member) in zip(ids, members, strict=True)]
+    (tmp_path / "release").mkdir()
+    pq.write_table(table_of(rows_, ITEM), tmp_path / "release/index.parquet")
+    pq.write_table(table_of([{"id": key, "split": "test"} for key in ids], MANIFEST), tmp_path / "manifest.parquet")
+    found = _paths(str(tmp_path / "manifest.parquet"), [str(tmp_path / "release/index.parquet")], "test")
+    assert list(found.values()) == ["./journeydb/a.jpg", "./wikiart/Cubism/b (1).jpg", "./sd/0078.png"]
 
 
 def test_our_lists_repeat_nothing_miss_nothing_and_share_nothing(dataset, tmp_path, progress):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -19,8 +20,8 @@ def write_root(
 ) -> None:
     """Write the images of a split and ``annotations.txt``, in mixed order; every path of the list is a file.
 
-    An image keeps the path that it has in its origin; one that has none there (or one that another origin has, too)
-    is ``./<origin>/<name of its id>``.
+    An image keeps the path that it has in ImagiNet, or else in its origin; one that has none there, or one that
+    another image has, too, is ``./<origin>/<name of its id>``.
 
     Args:
         indexes: ``index.parquet`` of the origins, which know the paths.
@@ -69,7 +70,10 @@ def _paths(manifest: str, indexes: list[str], split: str) -> dict[str, str]:
         table = pq.read_table(index, columns=["id", "source_file", "source_member"])
         table = table.filter(pc.is_in(table["id"], value_set=ids.combine_chunks()))
         for name, file, member in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            if member and not file.endswith((".parquet", ".arrow", ".csv")) and not member.startswith("http"):
+            path = name.removeprefix(f"{Path(index).parent.name}/")
+            if path.rpartition("/")[2] == member.rpartition("/")[2]:  # ids of ImagiNet's own sources are its paths
+                found[name] = f"./{path}"
+            elif member and not file.endswith((".parquet", ".arrow", ".csv")) and not member.startswith("http"):
                 found[name] = f"./{file}{member}" if file.endswith("/") else f"./{member}"
     times: dict[str, int] = {}
     for path in found.values():
