@@ -169,10 +169,26 @@ def test_webdataset_opens_in_webdataset_and_in_torch(dataset, tmp_path, progress
     assert all(image.dtype == torch.float32 and image.shape[0] == 3 for image, _ in loaded)
 
 
+def test_parts_of_an_earlier_larger_configuration_go(dataset, tmp_path, progress):
+    for name in ("train-000001.tar", "train-000002.tar", "train-000007.tar", "test-000009.tar", "train-notes.tar"):
+        (tmp_path / name).touch()
+    write_tar(
+        manifest=dataset["manifest"], split="train", number=0, of=2, tar=str(tmp_path / "train-000000.tar"), progress=progress
+    )
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"train-000000.tar", "train-000001.tar", "test-000009.tar", "train-notes.tar"}
+    (tmp_path / "fake-images/part-000003").mkdir(parents=True)
+    folder = tmp_path / "fake-images/part-000001"
+    place = {"manifest": dataset["manifest"], "split": "train", "folder": str(folder)}
+    write_part(**place, kind="fake", number=0, of=2, progress=progress)
+    assert [path.name for path in (tmp_path / "fake-images").iterdir()] == ["part-000001"]
+
+
 def test_the_same_tar_is_the_same_bytes(dataset, tmp_path, progress):
     for name in ("one", "two"):
-        write_tar(manifest=dataset["manifest"], split="test", number=0, of=1, tar=str(tmp_path / name), progress=progress)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+        tar = str(tmp_path / name / "test-000000.tar")
+        write_tar(manifest=dataset["manifest"], split="test", number=0, of=1, tar=tar, progress=progress)
+    assert (tmp_path / "one/test-000000.tar").read_bytes() == (tmp_path / "two/test-000000.tar").read_bytes()
 
 
 def test_imagefolder_opens_in_datasets_and_in_torch(dataset, tmp_path, progress):

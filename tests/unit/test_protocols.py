@@ -42,6 +42,7 @@ class Written:
         for name, schema in (("manifest", MANIFEST), ("selection", SELECTED)):
             columns = [{key: row[key] for key in schema.names if key in row} for row in rows]
             pq.write_table(table_of(columns, schema), folder / f"{name}.parquet")
+        progress = Progress("publish", streams=(io.StringIO(),))
         write_protocols(
             manifest=str(folder / "manifest.parquet"),
             selection=str(folder / "selection.parquet"),
@@ -52,8 +53,9 @@ class Written:
             seed=3,
             images=str(folder / "protocols.parquet"),
             folds=str(folder / "protocols.csv"),
-            progress=Progress("publish", streams=(io.StringIO(),)),
+            progress=progress,
         )
+        self.said = progress.streams[0].getvalue()
         self.images = pq.read_table(folder / "protocols.parquet").to_pylist()
         with open(folder / "protocols.csv", newline="", encoding="utf-8") as file:
             self.folds = list(csv.DictReader(file))
@@ -127,6 +129,13 @@ def test_held_out_generators_are_tested_alone_and_what_is_not_there_is_told(writ
     assert not generators_in(made.fold("later", "held_out", "train")) & {"G0", "G1"}
     with pytest.raises(TouchstoneError, match="'G77'"):
         written(later={"by": "generator", "held_out": ["G77"]})
+
+
+def test_groups_on_both_sides_of_a_fold_are_told(written):
+    assert "groups train and test" not in written(five={"by": "group", "folds": 5}, unseen={"by": "generator"}).said
+    made = written(later={"by": "generator", "train": ["train"], "test": ["train"]})
+    assert "later, without_G3: " in made.said  # reals of one group are dealt to several cells
+    assert "groups train and test" in made.said
 
 
 def test_reals_have_a_content_of_their_own(written):

@@ -73,7 +73,10 @@ def write_protocols(
         by_group = protocol["by"] == "group"
         train = protocol.get("train", splits if by_group else splits[:1])
         test = protocol.get("test", splits if by_group else scored)
-        rows += [(name, *row) for row in _folds(name, protocol, order, train, test)]
+        own = _folds(name, protocol, order, train, test)
+        for fold, torn in _torn(table, name, own).items():
+            progress.say(f"{name}, {fold}: {torn:,} groups train and test, because the splits or `train` and `test` let them")
+        rows += [(name, *row) for row in own]
         progress.advance()
     with replacing(images) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -153,6 +156,21 @@ def _folds(name: str, protocol: dict, order: list[str], train: list[str], test: 
         rows += [(fold, "train", split, cell) for split, cell in product(train, learnt)]
         rows += [(fold, "test", split, cell) for split, cell in product(test, met)]
     return rows
+
+
+def _torn(table: pa.Table, name: str, folds: list[tuple[str, str, str, str]]) -> dict[str, int]:
+    """Folds in which groups stand on both sides, and how many."""
+    place = pc.binary_join_element_wise(table["split"], table[name], "\t").to_numpy(zero_copy_only=False)
+    where, index = np.unique(place.astype(str), return_inverse=True)
+    group, torn = table["group"].to_numpy(), {}
+    for fold in dict.fromkeys(row[0] for row in folds):
+        sides = []
+        for role in ("train", "test"):
+            cells = [f"{split}\t{cell}" for key, side, split, cell in folds if (key, side) == (fold, role)]
+            sides.append(np.unique(group[np.isin(where, cells)[index]]))
+        if both := len(np.intersect1d(*sides, assume_unique=True)):
+            torn[fold] = both
+    return torn
 
 
 def phrase(protocol: dict) -> str:

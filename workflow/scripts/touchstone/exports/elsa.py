@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from touchstone.exports.packed import file_name, new_folder, put, rows
+from touchstone.exports.packed import drop_remains, file_name, new_folder, put, rows
 from touchstone.files import read_json, replacing, write_json
 from touchstone.progress import Progress
 from touchstone.shards import read_shard
@@ -27,6 +27,7 @@ def write_part(*, manifest: str, split: str, kind: str, number: int, of: int, fo
         folder: ``.../<kind>-images/part-<number + 1>``; ``filepath`` in the JSON starts at its grandparent.
     """
     progress.start(0, "images")
+    drop_remains(folder, number, of)
     place = Path(folder)
     addresses = _addresses(manifest) if kind == "fake" else {}
     entries = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import re
 import shutil
@@ -122,6 +123,16 @@ def new_folder(path: str | Path) -> Iterator[Path]:
         temporary.rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def drop_remains(path: str | Path, number: int, of: int) -> None:
+    """With the first of ``of`` parts, remove those behind the last that an earlier configuration made; a loader would
+    read them. The parts beside ``path`` differ from it in the six digits that end the stem."""
+    path = Path(path)
+    stem, first = path.stem[:-6], int(path.stem[-6:])
+    for other in [] if number else path.parent.glob(f"{glob.escape(stem)}{'[0-9]' * 6}{path.suffix}"):
+        if int(other.stem[-6:]) >= first + of:
+            shutil.rmtree(other) if other.is_dir() else other.unlink()
 
 
 def put(folder: Path, name: str, data: bytes) -> None:

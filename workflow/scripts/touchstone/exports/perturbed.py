@@ -8,7 +8,7 @@ from itertools import islice
 
 import pyarrow as pa
 
-from touchstone.exports.packed import file_name, rows
+from touchstone.exports.packed import drop_remains, file_name, rows
 from touchstone.perturb import perturbed
 from touchstone.progress import Progress
 from touchstone.record import IMAGE, ITEM, hub_schema, table_of
@@ -24,6 +24,7 @@ def write_perturbed(
 ) -> None:
     """Write part ``number`` of ``of`` of a split after a perturbation; column ``perturbation`` says what was done."""
     progress.start(0, "images")
+    drop_remains(shard, number, of)
     source = rows(manifest=manifest, split=split, number=number, of=of, columns=READ)
     with ThreadPoolExecutor(threads) as pool, shard_writer(shard, hub_schema(SCHEMA)) as writer:
         for row in _in_order(pool, source, seed, series, ahead=4 * threads):

@@ -9,7 +9,7 @@ import io
 import json
 import tarfile
 
-from touchstone.exports.packed import file_name, rows
+from touchstone.exports.packed import drop_remains, file_name, rows
 from touchstone.files import replacing
 from touchstone.progress import Progress
 
@@ -20,6 +20,7 @@ def write_tar(*, manifest: str, split: str, number: int, of: int, tar: str, prog
     The same dataset gives the same bytes of the tar. A sample's files stand together, images in mixed order.
     """
     progress.start(0, "images")
+    drop_remains(tar, number, of)
     with replacing(tar) as temporary, tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as archive:
         for row in rows(manifest=manifest, split=split, number=number, of=of):
             name = file_name(row)
