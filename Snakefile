@@ -14,6 +14,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/targets.smk"
 include: "workflow/rules/inputs.smk"
 
 
@@ -23,10 +24,7 @@ rule all:
         tables(),
         built("shards"),
         built("packed"),
-        f"results/{DATASET}/gates.json",
-        f"results/{DATASET}/README.md",
-        f"results/{DATASET}/report.html",
-        f"results/{DATASET}/summary.txt",
+        published(),
         [exported(form) for form in CATALOGUE.dataset["exports"]],
     localrule: True
 
@@ -50,7 +48,9 @@ include: "workflow/rules/take.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/pack.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 
 

@@ -19,8 +19,7 @@ from benchmarks.measuring import cost_of, machine, main
 
 from touchstone.parts import apportion
 from touchstone.progress import Progress
-from touchstone.publish import shortfalls, torn_groups
-from touchstone.record import SCREENED
+from touchstone.record import KEPT, SCREENED
 from touchstone.split import split
 
 SIZES = {"1,000,000 rows": 1_000_000, "10,000,000 rows": 10_000_000}
@@ -101,9 +100,10 @@ def results() -> str:
         with tempfile.TemporaryDirectory() as folder:
             cost_of(write_screen, Path(folder), rows)
             costs.append(cost_of(run_split, Path(folder), rows))
-            parts = shortfalls(pq.read_table(f"{folder}/ledger.parquet")).values()
-            missing = sum(part["missing"] for part in parts) / sum(part["wanted"] for part in parts)
-            torn = torn_groups(f"{folder}/selection.parquet")
+            wanted = sum(sum(part["targets"].values()) for part in plan_of(rows))
+            kept = pq.read_table(f"{folder}/selection.parquet", columns=["group", "split"], filters=[("state", "==", KEPT)])
+            splits = kept.group_by("group").aggregate([("split", "count_distinct")])["split_count_distinct"]
+            missing, torn = 1 - len(kept) / wanted, pc.sum(pc.greater(splits, 1)).as_py()
         lines.append(f"| {name.split()[0]} | {int(rows / ROWS_PER_GROUP):,} | {costs[-1]} | {100 * missing:.3f}% | {torn} |")
     lines.append(f"| ratio | 10 | {costs[1].seconds / costs[0].seconds:.1f}, {costs[1].n_bytes / costs[0].n_bytes:.1f} | | |")
     about = ABOUT.format(

@@ -37,8 +37,8 @@ def example_listing(example: dict, options: dict) -> Listing:
 
     if isinstance(given, str):
         members = [(file, given), *((file, name.removeprefix(file)) for name in tables if name.startswith(file) and name != file)]
-        texts = {"columns": columns, "document": document, "texts": no_texts}
-        return Listing(files=[file, *tables], members=members, tables=[*tables], table=table, **texts)
+        files = [file, *tables]
+        return Listing(files, members, table, document, tables=[*tables], columns=columns, texts=no_texts)
     return Listing(table=table, columns=columns, files=[file], tables=[file], pairs=[given])
 
 

@@ -59,8 +59,17 @@ def test_the_plan_counts_the_jobs_of_every_step_as_snakemake_does(catalogue, job
         "publish": sum(
             jobs[rule]
             for rule in (
-                *("write_manifest", "write_protocols", "check_gates", "contact_sheet"),
-                *("write_card", "write_report", "write_summary"),
+                "write_manifest",
+                "write_protocols",
+                "check_gates",
+                "contact_sheet",
+                "write_card",
+                "write_report",
+                "write_summary",
+                "search_leaks",
+                "probe_shortcuts",
+                "probe_pixels",
+                "write_croissant",
             )
         ),
     }

@@ -39,7 +39,12 @@ def test_a_build_by_published_lists_holds_what_they_name(demo, tmp_path):
         "demo_sd": {"quota": {"demo_stable_diffusion": counts["demo_sd"]}, "margin": 1},
         "demo_variations": {"quota": {"demo_image_variation": counts["demo_variations"]}, "margin": 1.6},
     }
-    gates = {"max_rejected": 0.5, "published_splits": True, "max_shortfall": 0.5}
+    gates = {
+        "rejected": {"limit": 0.5},
+        "shortfall": {"limit": 0.5},
+        "torn_groups": {"action": "warn"},
+        "leaks": {"action": "warn"},
+    }
     place.edit("datasets/demo.yaml", members=entries, fakes=fakes, gates=gates)
     place.run()
     kept = {row["id"]: row["split"] for row in place.table("manifest.parquet").to_pylist() if row["label"]}

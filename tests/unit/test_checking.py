@@ -37,7 +37,7 @@ DATASET = {
     "fakes": {"sd": {"quota": 10}},
     "reals": {"photos": {"share": 1}},
 }
-MODELS = {"m": {"source": "demo:x", "generator": "sd", "licence": "MIT"}}
+MODELS = {"m": {"sources": ["demo:x"], "generator": "sd", "licence": "MIT"}}
 GENERATORS = {"sd": {"name": "Stable Diffusion", "released": "2022-08-22"}}
 CONFIG = {"dataset": "mine", "cards": ["cards"], "datasets": ["datasets"]}
 GOOD = {"origin": CARD, "dataset": DATASET, "models": MODELS, "generators": GENERATORS, "config": CONFIG}
@@ -107,8 +107,9 @@ def test_every_schema_is_one_and_explains_itself(path):
         ("origin", "recipe.steps", 4, "unknown key 'steps'", "recipe", "known keys: revision, reader"),
         ("origin", "recipe.reader.name", "folder", "must be one of folders, table, pairs", "recipe.reader.name", "readers"),
         ("origin", "recipe.reader.grp", "x", "unknown key 'grp'", "recipe.reader", "group"),
-        ("models", "m.source", "hub:a/b", "the key 'revision' is missing", "m", "revision"),
-        ("models", "m.source", "s3:a", "must be like ^(hub|demo|path)", "m.source", "hub"),
+        ("models", "m.sources", ["hub:a/b"], "must be like ^(hub:", "m.sources.0", "schemas"),
+        ("models", "m.sources", ["s3:a"], "must be like ^(hub:", "m.sources.0", "schemas"),
+        ("models", "m.sources", [], "must have at least 1", "m.sources", "first that works"),
         ("models", "m.licence", ..., "the key 'licence' is missing", "m", "SPDX"),
         ("generators", "real", {"name": "x", "released": "2020-01-01"}, "the key 'real' does not belong here", "", "schemas"),
         ("generators", "sd.released", "August", "must be like", "sd.released", "YYYY-MM-DD"),
@@ -163,7 +164,8 @@ def test_defaults_are_filled_in():
     filled = load_checked("dataset", "file.yaml", copy.deepcopy(DATASET))
     assert (filled["margin"], filled["shard_items"], filled["pack_items"]) == (1.25, 1000, 5000)
     assert filled["screen"] == {"min_side": 1, "near_duplicate_bits": 3}
-    assert filled["gates"] == {"max_rejected": 0.2, "max_shortfall": 0, "published_splits": False}
+    assert filled["gates"]["rejected"] == {"limit": 0.2, "action": "fail"}
+    assert filled["gates"]["shortfall"] == {"limit": 0, "action": "fail"}
     assert (filled["images"], filled["exports"], filled["protocols"]) == ({"encoding": "original"}, [], {})
     assert "margin" not in filled["fakes"]["sd"]
 
@@ -171,6 +173,13 @@ def test_defaults_are_filled_in():
 def test_what_is_given_wins_over_a_default():
     filled = load_checked("dataset", "file.yaml", DATASET | {"margin": 2, "screen": {"min_side": 64}})
     assert (filled["margin"], filled["screen"]) == (2, {"min_side": 64, "near_duplicate_bits": 3})
+    filled = load_checked("dataset", "file.yaml", DATASET | {"gates": {"rejected": {"limit": 0.5}}})
+    assert filled["gates"]["rejected"] == {"limit": 0.5, "action": "fail"}
+
+
+def test_off_is_a_text_and_true_is_not(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: off\nb: no\nc: true\nd: Yes\ne: False\n", encoding="utf-8")
+    assert read_yaml(tmp_path / "a.yaml") == {"a": "off", "b": "no", "c": True, "d": "Yes", "e": False}
 
 
 # -- files -------------------------------------------------------------------------------------------
@@ -184,7 +193,7 @@ def test_what_is_given_wins_over_a_default():
         (b"a: 1\nb: 2\na: 3\n", "the key 'a' occurs twice", 3),
         (b"x:\n  a: {b: 1, b: 2}\n", "the key 'b' occurs twice", 2),
         (b"a: 1\n2: 3\n", "the key 2 needs quotes", 2),
-        (b"no: 3\n", "the key no needs quotes", 1),
+        (b"true: 3\n", "the key true needs quotes", 1),
         (b"a: !!python/object/apply:os.system [id]\n", "could not determine a constructor", 1),
     ],
 )

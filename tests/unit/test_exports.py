@@ -80,7 +80,7 @@ def dataset(tmp_path_factory) -> dict:
                 {"id": row["id"], "source_file": "album.zip", "source_member": f"{split}/Ä ({place}).jpg"}
                 for place, row in enumerate(packed)
             ]
-    pq.write_table(table_of([{key: row[key] for key in MANIFEST.names} for row in entries], MANIFEST), made["manifest"])
+    pq.write_table(table_of([{key: row.get(key) for key in MANIFEST.names} for row in entries], MANIFEST), made["manifest"])
     pq.write_table(table_of(index, ITEM), folder / "index.parquet")
     return made | {"index": str(folder / "index.parquet"), "folder": folder}
 

@@ -27,7 +27,7 @@ BITS = 0
 
 
 def kept(label: int, split: str, name: str, groups: tuple[str, ...] = (), pairs: tuple[str, ...] = ()) -> dict:
-    known = {"id": name, "label": label, "split": split, "origin": "ab"[label], "part": "x"}
+    known = {"id": name, "label": label, "split": split, "origin": "ab"[label], "generator": "x"}
     return known | {"groups": list(groups), "paired_real_images": list(pairs)}
 
 

@@ -335,7 +335,7 @@ def test_rows_that_must_not_be_scraped(listed, tmp_path):
     write_list(tmp_path / "lists/a/b.parquet", rows)
     write_list(tmp_path / "lists/00000_stats.json", [{"count": 8, "successes": 8}])
     write_list(tmp_path / "lists/odd.csv", [{"id": "a/b", "url": "http://host/b.jpg"}, {"id": "nan", "url": "http://host/c.jpg"}])
-    write_list(tmp_path / "blocked.csv", [{"id": "7"}, {"id": "http://host/0.jpg"}])
+    write_list(tmp_path / "blocked.csv", [{"id": "7"}, {"id": '""'}, {"id": "http://host/0.jpg"}])
     rows, told = listed("laion_urls")
     assert [name for name in rows if "url-" not in name] == ["LAION/4", "LAION/5", "LAION/6"]
     assert len(rows) == 4
@@ -346,7 +346,7 @@ def test_rows_that_must_not_be_scraped(listed, tmp_path):
         "1 skipped: the row has no address",
         "2 skipped: in blocked.csv",
         "1 skipped: a table without addresses (first: 'lists/00000_stats.json')",
-        "1 skipped: an id such as 'a/b'",
+        "1 skipped: the id holds more than letters, digits and . : + = - (first: 'a/b')",
         "1 listed without a column on unsafe content",
     ):
         assert line in told

@@ -13,11 +13,12 @@ from pathlib import Path
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
 from touchstone.parts import REAL, Part, numbered
-from touchstone.quotas import check_split_names, wanted_parts
+from touchstone.quotas import check_protocols, wanted_parts
+from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
 # Targets, and folders beside those of the origins.
-RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports"}
+RESERVED = {"all", "plan", "check_origins", "verify_origins", "screen", "split", "contact_sheet", "data", "picks", "exports"}
 
 
 class Catalogue:
@@ -115,7 +116,7 @@ class Catalogue:
                 where=f"{self.dataset_file}: splits",
                 mend="change them so that they do",
             )
-        check_split_names(self.dataset, self.dataset_file)
+        check_protocols(self.dataset, self.dataset_file)
         if any("share" in entry for entry in self.dataset.get("reals", {}).values()) and not self.dataset.get("fakes"):
             raise TouchstoneError(
                 "reals given by `share` follow the number of fakes, but the dataset has none",
@@ -145,6 +146,11 @@ class Catalogue:
     def of_kind(self, kind: str) -> list[str]:
         """Origins of the dataset with this kind."""
         return [origin for origin in self.origins if self.card(origin)["kind"] == kind]
+
+    @cached_property
+    def streamed(self) -> list[str]:
+        """Origins with an archive that can only be read from front to back."""
+        return [name for name in self.of_kind("archive") if any(is_streamed(file["path"]) for file in self.card(name)["files"])]
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -213,6 +219,14 @@ class Catalogue:
         sources = [file.get("source", "") for file in card.get("files", [])]
         return [Path(card["file"]).parent / source[5:] for source in sources if source.startswith("card:")]
 
+    def beside_dataset(self, names: list[str]) -> list[str]:
+        """Paths of files named in the dataset file, which are relative to it."""
+        return [os.path.relpath(self.dataset_file.parent / name) for name in names]
+
     def source_of_pairs(self, origin: str) -> str | None:
         """The origin whose images this one varies, if it does."""
         return self.card(origin)["recipe"]["reader"].get("origin")
+
+    def may_be_incomplete(self, origin: str) -> bool:
+        """Whether its folders may hold fewer files than the card says."""
+        return origin in self.config.get("incomplete", [])

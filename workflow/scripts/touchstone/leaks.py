@@ -10,13 +10,13 @@ FAKE = 1
 
 
 def leaks(table: pa.Table) -> dict[str, dict[str, int]]:
-    """Fakes of each split, origin and part whose source photograph, by pair or group key, is real in another split.
+    """Fakes of each split, origin and generator whose source photograph, by pair or group key, is real in another split.
 
     Args:
-        table: Kept rows: ``id, label, split, origin, part, groups, paired_real_images``.
+        table: Kept rows: ``id, label, split, origin, generator, groups, paired_real_images``.
 
     Returns:
-        ``{"<split> <origin> <part>": {fakes, leaked}}`` of what leaks at all. A detector that has learnt the
+        ``{"<split> <origin> <generator>": {fakes, leaked}}`` of what leaks at all. A detector that has learnt the
         photograph has an easy time with what was made of it.
     """
     table = table.combine_chunks()
@@ -34,10 +34,13 @@ def leaks(table: pa.Table) -> dict[str, dict[str, int]]:
         met = pc.is_in(key.filter(pa.array(here)), value_set=elsewhere).to_numpy(zero_copy_only=False)
         leaked[row[here][met]] = True
     fakes = table.append_column("leaked", pa.array(leaked.astype(np.int64))).filter(pa.array(label == FAKE))
-    sums = fakes.group_by(["split", "origin", "part"]).aggregate([("leaked", "count"), ("leaked", "sum")])
+    sums = fakes.group_by(["split", "origin", "generator"]).aggregate([("leaked", "count"), ("leaked", "sum")])
     return {
-        f"{entry['split']} {entry['origin']} {entry['part']}": {"fakes": entry["leaked_count"], "leaked": entry["leaked_sum"]}
-        for entry in sums.sort_by([(name, "ascending") for name in ("split", "origin", "part")]).to_pylist()
+        f"{entry['split']} {entry['origin']} {entry['generator']}": {
+            "fakes": entry["leaked_count"],
+            "leaked": entry["leaked_sum"],
+        }
+        for entry in sums.sort_by([(name, "ascending") for name in ("split", "origin", "generator")]).to_pylist()
         if entry["leaked_sum"]
     }
 

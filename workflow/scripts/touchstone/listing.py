@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone import containers, tables
@@ -16,6 +19,7 @@ from touchstone.files import read_json, replacing
 from touchstone.progress import Progress
 from touchstone.readers import Listing, Skip, Tally, reader
 from touchstone.record import EMPTY, ITEM, date_of, empty_item, table_of
+from touchstone.seen import Seen
 
 CHUNK = 50_000  # rows turned into Arrow at a time
 MAX_TEXT = 1_000_000  # bytes of a text beside an image
@@ -52,30 +56,27 @@ def list_origin(
     prefix = recipe["reader"].get("prefix", origin)
     defaults = EMPTY | common(origin, prefix, licence)
     skipped = Tally()
-    ids: set[str] = set()
+    written = Index(skipped)
     progress.start(0)
-    with replacing(index) as temporary, pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
-        rows: list[dict] = []
-        for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
-            row = None if isinstance(item, Skip) else known(item, prefix, generators, kind, origin)
-            if row and row["id"] in ids:
-                item = Skip(row["id"], "an earlier item has the same id")
-            if isinstance(item, Skip):
-                skipped.add(item.name, item.why)
-                continue
-            ids.add(row["id"])
-            rows.append(row)
-            if len(rows) == CHUNK:
-                writer.write_table(table_of(rows, ITEM, defaults))
-                rows.clear()
-            progress.advance()
-        if not ids:
+    with replacing(index) as temporary:
+        with pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
+            rows: list[dict] = []
+            for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
+                if isinstance(item, Skip):
+                    skipped.add(item.name, item.why)
+                    continue
+                rows.append(known(item, prefix, generators, kind, origin))
+                if len(rows) == CHUNK:
+                    progress.advance(written.append(rows, writer, defaults))
+                    rows = []
+            progress.advance(written.append(rows, writer, defaults))
+        if not progress.done:
             raise TouchstoneError(
                 "the origin has no items" + "".join(f"; {line.strip()}" for line in skipped.lines("skipped:")),
                 where=f"origin {origin}",
                 mend="check the files named in its card, and the reader's options",
             )
-        writer.write_table(table_of(rows, ITEM, defaults))
+        written.tell_repeated(temporary)
     for line in [*skipped.lines("skipped:"), *listing.notes.lines("listed without")]:
         progress.say(line)
     progress.finish()
@@ -95,6 +96,41 @@ def listing_of(files: list[dict], pairs: str | None = None) -> Listing:
         texts=lambda name, members: _texts(path_of(files, name), members),
         pairs=_index_rows(pairs) if pairs else (),
     )
+
+
+class Index:
+    """Writes rows whose id did not come before, and keeps the others in mind."""
+
+    def __init__(self, skipped: Tally):
+        self.skipped, self.seen = skipped, Seen()
+        self.repeated: list[int] = []  # numbers of items that are not written
+        self.first: tuple[dict, int] | None = None  # the first of these, and the number of the item it repeats
+
+    def append(self, rows: list[dict], writer: pq.ParquetWriter, defaults: dict) -> int:
+        """Write rows; how many they were."""
+        start = self.seen.count
+        earlier = self.seen.add([row["id"] for row in rows])
+        if again := np.flatnonzero(earlier >= 0).tolist():
+            self.first = self.first or (rows[again[0]], int(earlier[again[0]]))
+            self.repeated += [start + number for number in again]
+            rows = [row for row, before in zip(rows, earlier.tolist(), strict=True) if before < 0]
+        writer.write_table(table_of(rows, ITEM, defaults))
+        return len(rows)
+
+    def tell_repeated(self, index: Path) -> None:
+        """Tell how many ids came before, and of the first where both items lie."""
+        if self.first is None:
+            return
+        row, number = self.first
+        place = number - bisect_left(self.repeated, number)
+        before = pc.take(pq.read_table(index, columns=["source_file", "source_member", "source_url"], memory_map=True), [place])
+        name = f"{row['id']}: {_lies(row)}, and before that {_lies(before.to_pylist()[0])}"
+        self.skipped.add(name, "an earlier item has the same id", len(self.repeated))
+
+
+def _lies(row: dict) -> str:
+    place = "/".join(filter(None, (row.get("source_file", ""), row.get("source_member", ""))))
+    return place or row.get("source_url") or "a row of its table"
 
 
 def complete(item: dict, origin: str, generators: dict, kind: str, licence: str, prefix: str | None = None) -> dict:

@@ -37,8 +37,15 @@ def wanted_parts(dataset: dict, file: str | Path, cards: dict[str, dict]) -> lis
     return parts
 
 
-def check_split_names(dataset: dict, file: str | Path) -> None:
-    """Raise a TouchstoneError where ``scored``, a protocol or a list of members names a split there is not."""
+def check_protocols(dataset: dict, file: str | Path) -> None:
+    """Raise a TouchstoneError where ``scored``, a protocol or a list of members names a split there is not.
+
+    And where groups may be torn for no reason: only published lists can do that.
+    """
+    if dataset["gates"]["torn_groups"] != {"limit": 0, "action": "fail"} and not dataset["members"]:
+        raise TouchstoneError(
+            "only published lists may tear groups", where=f"{file}: gates.torn_groups", mend="take the gate out"
+        )
     splits = dataset["splits"]
     _require_splits(dataset.get("scored", []), splits, f"{file}: scored")
     _require_splits([entry["split"] for entry in dataset["members"]], splits, f"{file}: members")

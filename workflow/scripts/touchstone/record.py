@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import pyarrow as pa
 
@@ -135,22 +136,23 @@ LEDGER = pa.schema(
     ]
 )
 
-# A row of manifest.parquet: every image of the finished dataset.
-MANIFEST = pa.schema(
-    [
-        *[ITEM.field(name) for name in ("id", "origin", "label", "generator", "content", "licence")],
-        *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "jpeg_quality", "sha256")],
-        ("split", pa.string()),
-        ("file", pa.string()),
-        ("row", pa.int32()),
-    ]
-)
-
+# A row of the finished dataset.
 PACKED = pa.schema(
     [
         *[field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")],
         ("processing", pa.string()),  # what the dataset's image policy did; empty if the bytes are the origin's
         ("origin_sha256", pa.string()),  # of the origin's bytes, where they are not these
+    ]
+)
+
+# A row of manifest.parquet: all that is known of an image of the finished dataset, and where it lies.
+MANIFEST = pa.schema(
+    [
+        *[field for field in PACKED if field.name != "image"],
+        ("group", pa.uint64()),
+        ("split", pa.string()),
+        ("file", pa.string()),
+        ("row", pa.int32()),
     ]
 )
 
@@ -171,6 +173,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "refused_address": ("fault", "not an address in the public internet over http or https"),
     "unusable_source": ("fault", "the real image it is made from cannot be read"),
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
+    "taken_down": ("choice", "on the dataset's list of what must not be in it"),
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),
     "exact_duplicate": ("choice", "the same pixels are kept under another id"),
     "spare": ("choice", "drawn in reserve and not needed"),
@@ -200,10 +203,11 @@ def table_of(rows: Iterable[dict], schema: pa.Schema, defaults: Mapping[str, obj
         if name in used:
             columns.append(pa.array([row.get(name, default) for row in rows], kind))
         else:
-            columns.append(pa.array([default] * len(rows), kind))
+            columns.append(pa.repeat(pa.scalar(default, kind), len(rows)) if rows else pa.array([], kind))
     return pa.table(columns, schema=schema)
 
 
+@cache  # a few dates, asked for with every item
 def date_of(text: str) -> datetime.date:
     """``2022-08-22`` as a date."""
     return datetime.date.fromisoformat(text)

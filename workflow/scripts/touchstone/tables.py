@@ -21,8 +21,8 @@ MAX_FIELD = 1_000_000  # characters of one csv field
 def rows(path: str | Path, columns: list[str]) -> Iterator[dict[str, str]]:
     """Rows of a table as ``{column: text}``; a null, or a key that a JSON row lacks, is an empty text.
 
-    Only ``columns`` are read: of Parquet and Arrow files no other bytes, of images none. A txt is a list, and
-    ``columns`` are all its fields.
+    Only ``columns`` are read: of Parquet and Arrow files no other bytes, of images none. A txt is a list,
+    and ``columns`` are all its fields.
 
     Raises:
         TouchstoneError: The table is missing, empty, malformed, or lacks a column; names the row.
@@ -60,7 +60,7 @@ def _readers(path: Path) -> tuple[Callable[[Path], list[str]], Callable[[Path, l
         ".arrow": (_arrow_columns, _arrow_rows),
         ".json": (_json_columns, _json_rows),
         ".jsonl": (_json_columns, _json_rows),
-        ".txt": (_list_columns, lists.rows),
+        ".txt": (_csv_columns, lists.rows),  # has no header: all its fields are asked for
     }.get(path.suffix.lower(), (_csv_columns, _csv_rows))
 
 

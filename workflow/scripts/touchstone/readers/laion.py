@@ -49,7 +49,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             if not found["url"]:
                 yield Skip(name, "the row has no address")
             elif found["id"] and not ID.fullmatch(found["id"]):
-                yield Skip(table, f"an id such as {found['id'][:40]!r}")
+                yield Skip(found["id"][:200], "the id holds more than letters, digits and . : + = -")
             elif found["id"] in blocked or found["url"] in blocked:
                 yield Skip(name, f"in {options['blocked']['file']}")
             elif found["nsfw"].casefold() in refused:
@@ -71,8 +71,12 @@ def named(columns: Collection[str]) -> dict[str, str]:
 def fields(row: dict[str, str], names: dict[str, str]) -> dict[str, str]:
     """The fields of a row by their own names; those it lacks are empty."""
     found = {field: row[names[field]].strip() if field in names else "" for field in NAMES}
-    # pandas and LAION-400M's own tables keep ids as floating-point numbers where one is missing
-    return found | {"id": "" if found["id"] == "nan" else re.sub(r"^([0-9]+)\.0$", r"\1", found["id"])}
+    key = found["id"]
+    if key.endswith(".0") and key[:-2].lstrip("-").isdecimal():  # numbers become such in a table where one is missing
+        found["id"] = key[:-2]
+    elif key == "nan":
+        found["id"] = ""
+    return found
 
 
 def groups(found: dict[str, str]) -> list[str]:
@@ -88,7 +92,7 @@ def address_key(url: str) -> str:
 def _blocked(listing: Listing, option: dict | None) -> set[str]:
     if not option or option["file"] not in listing.files:
         return set()
-    return {row[option["column"]].strip() for row in listing.table(option["file"], [option["column"]])}
+    return {row[option["column"]].strip() for row in listing.table(option["file"], [option["column"]])} - {""}
 
 
 def _side(found: dict[str, str]) -> float:
