@@ -25,6 +25,7 @@ rule all:
         built("shards"),
         built("packed"),
         published(),
+        [exported(form) for form in CATALOGUE.dataset["exports"]],
     localrule: True
 
 
@@ -50,6 +51,7 @@ include: "workflow/rules/pack.smk"
 include: "workflow/rules/audit.smk"
 include: "workflow/rules/publish.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 
 
 onerror:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from touchstone.file_ids import locate
+
 CAPTIONS = {
     "annotations": [
         {"id": 7, "image_id": 78, "caption": "A cup of tea."},
@@ -234,5 +236,34 @@ def grow(origin: str, folder: Path) -> list[dict]:
         else:
             for member in content:
                 (path / member).parent.mkdir(parents=True, exist_ok=True)
+                (path / member).touch()
+    return [{"name": name, "path": str(folder / name)} for name in TREES[origin]]
+
+
+def plant(origin: str, ids: list[str], folder: Path) -> list[dict]:
+    """Plant the images that AI-GenBench's ``ids`` name, all of one origin with folders or zips; the receipt's files."""
+    places: dict[str, list[str]] = {}
+    for place in map(locate, ids):
+        places.setdefault(place.file, []).append(place.member)
+    for name in TREES[origin]:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        members = [f"{member}{'.jpg' if origin == 'coco_2017' else '.png'}" for member in places.get(name, [])]
+        if name.endswith(".zip"):
+            with zipfile.ZipFile(path, "w") as archive:
+                for member in members:
+                    archive.writestr(zipfile.ZipInfo(member), b"")
+        elif name.endswith(".json"):
+            path.write_text(json.dumps(CAPTIONS), encoding="utf-8")
+        elif name == "RAISE_all.csv":
+            rows = [f"{stem},http://host/RAISE/TIFF/{stem}.TIF" for stem in places.get(name, [])]
+            path.write_text("\n".join(["File,TIFF", *rows, ""]), encoding="utf-8")
+        elif name.endswith(".csv"):
+            path.write_text("image name (matching Raise-1k),Prompt\nnone,none\n", encoding="utf-8")
+        else:
+            path.mkdir(exist_ok=True)
+            for parent in {(path / member).parent for member in members}:
+                parent.mkdir(parents=True, exist_ok=True)
+            for member in members:
                 (path / member).touch()
     return [{"name": name, "path": str(folder / name)} for name in TREES[origin]]

@@ -60,6 +60,7 @@ def test_the_plan_counts_the_jobs_of_every_step_as_snakemake_does(catalogue, job
             jobs[rule]
             for rule in (
                 "write_manifest",
+                "write_protocols",
                 "check_gates",
                 "contact_sheet",
                 "write_card",

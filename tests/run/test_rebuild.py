@@ -10,7 +10,7 @@ import shutil
 from tests.building import HOME, Workplace, remade
 
 TABLES = re.compile(
-    r"demo/(picks/.*|audit/.*|croissant|screen|selection|ledger|manifest|gates|README|report|contact_sheet|summary)\b"
+    r"demo/(picks/.*|audit/.*|croissant|screen|selection|ledger|manifest|protocols|gates|README|report|contact_sheet|summary)\b"
 )
 
 

@@ -166,6 +166,7 @@ def test_defaults_are_filled_in():
     assert filled["screen"] == {"min_side": 1, "near_duplicate_bits": 3}
     assert filled["gates"]["rejected"] == {"limit": 0.2, "action": "fail"}
     assert filled["gates"]["shortfall"] == {"limit": 0, "action": "fail"}
+    assert (filled["images"], filled["exports"], filled["protocols"]) == ({"encoding": "original"}, [], {})
     assert "margin" not in filled["fakes"]["sd"]
 
 

@@ -20,7 +20,7 @@ from touchstone.draw import rank_keys
 from touchstone.parts import apportion, numbered, shards_named_in
 from touchstone.progress import Progress
 from touchstone.record import LEDGER, SCREENED, SELECTED, table_of
-from touchstone.split import assign, split
+from touchstone.split import split
 
 SPLITS = ("train", "test", "validation", "held_out")
 SHARES = {1: [1], 2: [0.8, 0.2], 3: [0.7, 0.2, 0.1], 4: [0.5, 0.25, 0.15, 0.1]}
@@ -239,18 +239,6 @@ def test_the_order_of_the_rows_changes_nothing(build, random):
         assert second.ledger.equals(first.ledger)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.integers(0, 2**32), st.integers(1, 4), st.integers(1, 60), st.integers(0, 30))
-def test_quotas_are_met_exactly_where_single_items_suffice(seed, splits, quota, large):
-    random = np.random.default_rng(seed)
-    targets = np.array([list(part("a", quota, splits)["targets"].values())])
-    cell = np.zeros(quota + large, dtype=int)
-    group = rank_keys(seed, [str(number) for number in range(quota + large)])
-    group[quota:] = group[quota + random.integers(0, large, large) // 5] if large else group[quota:]
-    place = assign(cell, group, random.permutation(quota + large), targets)
-    assert (np.bincount(place, minlength=splits) >= targets[0]).all()
-
-
 # -- what holds for chosen tables --------------------------------------------------------------------
 
 
@@ -391,19 +379,6 @@ def clusters(seed: str, count: int, size: int = 6) -> list[int]:
     """A group key for each of ``count`` items, about ``size`` items in each group."""
     random = np.random.default_rng(len(seed))
     return rank_keys(1, [f"{seed} {number}" for number in random.integers(0, max(count // size, 1), count)]).tolist()
-
-
-def test_two_hundred_thousand_rows_in_sixty_thousand_groups():
-    random = np.random.default_rng(0)
-    targets = np.array([[40_000, 10_000], [40_000, 10_000], [20_000, 5_000], [20_000, 5_000]])
-    cell = random.integers(0, 4, 200_000)
-    group = rank_keys(0, [str(number) for number in range(60_000)])[random.integers(0, 60_000, 200_000)]
-    place = assign(cell, group, np.arange(200_000), targets)
-    first = {}
-    assert all(first.setdefault(key, where) == where for key, where in zip(group.tolist(), place.tolist(), strict=True))
-    for number, wanted in enumerate(targets):
-        there = np.bincount(place[cell == number], minlength=2)
-        assert (np.minimum(there, wanted) >= 0.99 * wanted * min(1, (cell == number).sum() / wanted.sum())).all()
 
 
 def test_a_whole_selection_of_many_rows_is_written(splitting):

@@ -8,6 +8,7 @@ sys.path.append(f"{workflow.basedir}/workflow/scripts")
 
 from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
+from touchstone.exports.outputs import FORMS, SERIES, exports_of
 from touchstone.inventory import check_origins, require
 
 # What the scheduler says at every turn; `quiet` has no word for it but `all`, which hides errors too.
@@ -37,6 +38,14 @@ except TouchstoneError as error:
     raise WorkflowError(f"\n{error}") from None
 
 DATASET = CATALOGUE.dataset_name
+EXPORTS = exports_of(CATALOGUE)
+
+# What card and report tell.
+ABOUT = {
+    key: CATALOGUE.dataset.get(key, "")
+    for key in ("title", "description", "seed", "splits", "note")
+}
+CARDS = CATALOGUE.published_cards()
 
 
 wildcard_constraints:
@@ -46,3 +55,6 @@ wildcard_constraints:
     split=one_of(CATALOGUE.dataset["splits"]),
     shard=r"[a-z0-9_]+-\d{5}",
     packed=r"[a-z0-9_]+-[a-z0-9_]+-\d{5}",
+    number=r"\d{6}",
+    kind="real|fake",
+    series=one_of(SERIES),

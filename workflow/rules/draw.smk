@@ -9,6 +9,7 @@ Out: draw.parquet, and picks/ with one small list per shard. A checkpoint, so th
 checkpoint draw_origin:
     input:
         index="results/origins/{origin}/index.parquet",
+        members=members_of_dataset,
     output:
         drawn="results/{dataset}/origins/{origin}/draw.parquet",
         picks=directory("results/{dataset}/origins/{origin}/picks"),
@@ -27,3 +28,6 @@ checkpoint draw_origin:
         seed=CATALOGUE.dataset["seed"],
     script:
         "../scripts/draw_origin.py"
+
+
+include: "members.smk"

@@ -44,6 +44,11 @@ def parts_to_draw(wildcards):
     return CATALOGUE.draw_plan(wildcards.origin)
 
 
+def members_of_dataset(wildcards):
+    """Ids that the dataset's lists name, if it has lists."""
+    return "results/{dataset}/members.parquet" if CATALOGUE.dataset["members"] else []
+
+
 def pick_of_shard(wildcards):
     """The shard's own pick list, known once the draw is done."""
     draw = checkpoints.draw_origin.get(
@@ -104,6 +109,12 @@ def pick_of_packed(wildcards):
     return f"{split.output.picks}/{wildcards.split}/{wildcards.packed}.csv"
 
 
+def formats_of_reals(wildcards):
+    """How the real images are encoded, where the fakes are to be encoded alike."""
+    matches = CATALOGUE.dataset["images"]["encoding"] == "match"
+    return "results/{dataset}/formats.parquet" if matches else []
+
+
 def shards_to_pack(wildcards):
     """Take shards that the pick list names."""
     folder = f"results/{wildcards.dataset}/origins"
@@ -111,3 +122,6 @@ def shards_to_pack(wildcards):
         ancient(f"{folder}/{shard}.parquet")
         for shard in shards_named_in(pick_of_packed(wildcards))
     ]
+
+
+include: "export_inputs.smk"

@@ -10,6 +10,7 @@ rule pack_shard:
     input:
         picks=pick_of_packed,
         shards=shards_to_pack,
+        formats=formats_of_reals,
     output:
         packed="results/{dataset}/data/{split}/{packed}.parquet",
     log:
@@ -24,5 +25,25 @@ rule pack_shard:
         runtime="1h",
     params:
         folder="results/{dataset}/origins",
+        images=CATALOGUE.dataset["images"],
+        seed=CATALOGUE.dataset["seed"],
     script:
         "../scripts/pack_shard.py"
+
+
+rule count_formats:
+    input:
+        selection="results/{dataset}/selection.parquet",
+    output:
+        formats="results/{dataset}/formats.parquet",
+    log:
+        "logs/count_formats/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/count_formats/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="4G",
+        runtime="30m",
+    script:
+        "../scripts/count_formats.py"

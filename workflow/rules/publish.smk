@@ -5,12 +5,6 @@ Out: manifest.parquet, README.md, croissant.json, summary.txt. Where a gate fail
      and no README.md: the build stops.
 """
 
-ABOUT = {
-    key: CATALOGUE.dataset.get(key, "")
-    for key in ("title", "description", "seed", "splits", "note")
-}
-CARDS = CATALOGUE.published_cards()
-
 
 rule write_manifest:
     input:
@@ -54,6 +48,8 @@ rule write_card:
     params:
         cards=CARDS,
         about=ABOUT,
+        images=CATALOGUE.dataset["images"],
+        protocols=CATALOGUE.dataset["protocols"],
         dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/write_card.py"

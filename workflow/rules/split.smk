@@ -10,6 +10,7 @@ Out: selection.parquet (every drawn item: kept with split and shard, or rejected
 checkpoint split:
     input:
         screen="results/{dataset}/screen.parquet",
+        members=members_of_dataset,
     output:
         selection="results/{dataset}/selection.parquet",
         ledger="results/{dataset}/ledger.parquet",

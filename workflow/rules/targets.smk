@@ -47,7 +47,11 @@ def tables():
         ),
         *(
             f"results/{DATASET}/{name}.parquet"
-            for name in ("screen", "selection", "ledger", "manifest")
+            for name in ("screen", "selection", "ledger", "manifest", "protocols")
+        ),
+        *(
+            f"results/{DATASET}/membership.csv"
+            for _ in CATALOGUE.dataset["members"][:1]
         ),
     ]
 

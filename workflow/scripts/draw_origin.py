@@ -11,5 +11,6 @@ with job(snakemake.log[0], "draw", snakemake.wildcards.origin) as progress:
         seed=snakemake.params.seed,
         drawn=snakemake.output.drawn,
         picks=snakemake.output.picks,
+        members=snakemake.input.get("members") or None,
         progress=progress,
     )

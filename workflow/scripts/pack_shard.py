@@ -8,5 +8,8 @@ with job(snakemake.log[0], "pack", f"{snakemake.wildcards.split}/{snakemake.wild
         picks=snakemake.input.picks,
         folder=snakemake.params.folder,
         packed=snakemake.output.packed,
+        images=snakemake.params.images,
+        seed=snakemake.params.seed,
+        formats=snakemake.input.get("formats") or None,
         progress=progress,
     )

@@ -11,5 +11,6 @@ with job(snakemake.log[0], "split", "") as progress:
         selection=snakemake.output.selection,
         ledger=snakemake.output.ledger,
         picks=snakemake.output.picks,
+        members=snakemake.input.get("members") or None,
         progress=progress,
     )

@@ -13,5 +13,7 @@ with job(snakemake.log[0], "publish", "dataset card") as progress:
         name=snakemake.wildcards.dataset,
         readme=snakemake.output.readme,
         **snakemake.params.about,
+        images=snakemake.params.images,
+        protocols=snakemake.params.protocols,
         progress=progress,
     )

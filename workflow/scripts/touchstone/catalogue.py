@@ -12,7 +12,8 @@ from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
-from touchstone.parts import REAL, Part, apportion, models_in, numbered
+from touchstone.parts import REAL, Part, models_in, numbered
+from touchstone.quotas import check_protocols, wanted_parts
 from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
@@ -118,6 +119,7 @@ class Catalogue:
                 where=f"{self.dataset_file}: splits",
                 mend="change them so that they do",
             )
+        check_protocols(self.dataset, self.dataset_file)
         if any("share" in entry for entry in self.dataset.get("reals", {}).values()) and not self.dataset.get("fakes"):
             raise TouchstoneError(
                 "reals given by `share` follow the number of fakes, but the dataset has none",
@@ -156,36 +158,7 @@ class Catalogue:
     @cached_property
     def parts(self) -> list[Part]:
         """What is wanted of each generator of each origin, in a fixed order."""
-        splits = self.dataset["splits"]
-        parts = []
-        for origin, entry in self.dataset.get("fakes", {}).items():
-            for generator, quota in self._quotas(origin, entry["quota"]).items():
-                parts.append(Part(origin, generator, apportion(quota, splits), self._margin(entry)))
-        reals = self.dataset.get("reals", {})
-        shares = {origin: entry["share"] for origin, entry in reals.items() if "share" in entry}
-        matched = {split: apportion(sum(part.targets[split] for part in parts), shares) if shares else {} for split in splits}
-        for origin, entry in reals.items():
-            if origin in shares:
-                targets = {split: matched[split][origin] for split in splits}
-            else:
-                targets = apportion(entry["quota"], splits)
-            parts.append(Part(origin, REAL, targets, self._margin(entry), matched=origin in shares))
-        return parts
-
-    def _margin(self, entry: dict) -> float:
-        return entry.get("margin", self.dataset["margin"])
-
-    def _quotas(self, origin: str, quota: int | dict[str, int]) -> dict[str, int]:
-        if isinstance(quota, dict):
-            return quota
-        names = self.card(origin).get("generators", [])
-        if not names:
-            raise TouchstoneError(
-                f"origin {origin!r} holds no generated images",
-                where=f"{self.dataset_file}: fakes.{origin}",
-                mend="name it under `reals`, or list its generators in its card",
-            )
-        return dict.fromkeys(names, quota)
+        return wanted_parts(self.dataset, self.dataset_file, self.cards)
 
     def parts_of(self, origin: str) -> list[Part]:
         return [part for part in self.parts if part.origin == origin]
@@ -240,6 +213,13 @@ class Catalogue:
     def generator_table(self, origin: str) -> dict:
         """``{key: {name, released}}`` of the origin's generators."""
         return {key: self.generators[key] for key in self.card(origin).get("generators", [])}
+
+    def named_generators(self) -> dict[str, dict]:
+        """``{name: {family, released}}`` of all generators; a family of its own for one that has none."""
+        return {
+            entry["name"]: {"family": entry.get("family", entry["name"]), "released": entry["released"]}
+            for entry in self.generators.values()
+        }
 
     def lists_beside_card(self, origin: str) -> list[Path]:
         """Files of the origin that come with its card."""

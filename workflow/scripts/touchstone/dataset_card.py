@@ -13,9 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 
+from touchstone import policies
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_text
 from touchstone.progress import Progress, size
+from touchstone.protocols import phrase
 from touchstone.record import KEPT, REASONS
 
 TEMPLATES = Path(__file__).parents[2] / "report"
@@ -59,6 +61,8 @@ COLUMNS = {
     "luma_std": "standard deviation of the grey values, 0 to 127.5",
     "generation": "model, revision, steps, seed and versions of an image generated here; null for others",
     "scrape": "status, time and engine of an image downloaded here; null for others",
+    "processing": "what was done to the image when the dataset was packed; empty if the bytes are the origin's",
+    "origin_sha256": "of the origin's bytes, if they are not these",
 }
 
 # Licences by the names the hub knows; others are described as `other`.
@@ -84,6 +88,8 @@ def write_card(
     readme: str,
     progress: Progress,
     note: str = "",
+    images: dict | None = None,
+    protocols: dict | None = None,
 ) -> None:
     """Write the README.md of a finished dataset.
 
@@ -95,6 +101,8 @@ def write_card(
         splits: Share of each split, in the order to name them.
         readme: The file to write, in the dataset's folder.
         note: A sentence on the limits of this build, such as a model with random weights.
+        images: The dataset's image policy; none is the bytes as they came.
+        protocols: The dataset's protocols, by name.
 
     Raises:
         TouchstoneError: Ledger and manifest do not count the same images.
@@ -103,7 +111,8 @@ def write_card(
     template = environment().get_template("dataset_card.md.j2")
     text = template.render(
         counted, cards=cards, name=name, title=title, description=description, seed=seed, note=note,
-        columns=COLUMNS, hub=_hub_metadata(title, counted), shares=splits,
+        columns=COLUMNS, hub=_hub_metadata(title, counted), shares=splits, policy=policies.sentence(images or {}),
+        protocols={key: phrase(protocol) for key, protocol in (protocols or {}).items()},
     )  # fmt: skip
     write_text(readme, text)
     progress.finish(f"{counted['images']:,} images described")

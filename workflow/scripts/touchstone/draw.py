@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
+from touchstone.members import is_member
 from touchstone.parts import numbered
 from touchstone.progress import Progress
 from touchstone.record import ITEM
@@ -28,7 +29,15 @@ def rank_keys(seed: int, names: list[str]) -> np.ndarray:
 
 
 def draw_origin(
-    *, index: str, parts: list[dict], shard_items: int, seed: int, drawn: str, picks: str, progress: Progress
+    *,
+    index: str,
+    parts: list[dict],
+    shard_items: int,
+    seed: int,
+    drawn: str,
+    picks: str,
+    progress: Progress,
+    members: str | None = None,
 ) -> None:
     """Draw the wanted items and write one pick list per shard.
 
@@ -41,6 +50,7 @@ def draw_origin(
         drawn: Table of what was drawn: ``DRAWN``.
         picks: Folder of the pick lists ``<part>-<number>.parquet``, rows of ``PICK`` in rank order; a
             list is empty if the origin holds fewer items than were to be drawn.
+        members: Table of ids that are to be drawn before all others, if the dataset names its members.
 
     Raises:
         TouchstoneError: The origin holds no item at all of a part.
@@ -58,7 +68,8 @@ def draw_origin(
             )
         ids = rows["id"].to_pylist()
         made_from = [pair[0] if pair else own for own, pair in zip(ids, rows["paired_real_images"].to_pylist(), strict=True)]
-        order = np.lexsort((rank_keys(seed, ids), rank_keys(seed, made_from)))[: part["drawn"]]
+        unlisted = ~is_member(rows["id"], members)
+        order = np.lexsort((rank_keys(seed, ids), rank_keys(seed, made_from), unlisted))[: part["drawn"]]
         rows = rows.take(pa.array(order))
         rank = np.arange(len(rows))
         if len(rows) < part["drawn"]:

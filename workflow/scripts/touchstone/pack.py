@@ -14,12 +14,24 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
+from touchstone.policies import ORIGINAL, Policy
 from touchstone.progress import Progress
-from touchstone.record import PACKED, hub_schema
+from touchstone.record import PACKED, TAKEN, hub_schema
 from touchstone.shards import open_shard, shard_writer
 
+READ = pa.schema([field for field in PACKED if field.name in TAKEN.names])  # what take shards know of it
 
-def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> None:
+
+def pack_shard(
+    *,
+    picks: str,
+    folder: str,
+    packed: str,
+    progress: Progress,
+    images: dict | None = None,
+    seed: int = 0,
+    formats: str | None = None,
+) -> None:
     """Copy the picked rows of take shards into one shard of the dataset, in the list's order.
 
     The list names the rows of one shard together and in rising order. Every image is hashed once
@@ -29,6 +41,9 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
     Args:
         picks: List that ``split`` wrote: take shard, row, id, sha256.
         folder: Folder of the take shards.
+        images: The dataset's image policy, see ``policies``; the bytes as they came if not given.
+        seed: What the policy draws with.
+        formats: How the real images are encoded, for the policy ``match``.
 
     Raises:
         TouchstoneError: A take shard is missing, damaged, or not the one the list was made from.
@@ -36,11 +51,12 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
     with open(picks, newline="", encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))
     progress.start(len(wanted), "images")
+    policy = Policy(images or {"encoding": ORIGINAL}, seed, formats)
     by_shard = groupby(wanted, key=itemgetter("shard"))
     tables = chain.from_iterable(_tables(Path(folder, f"{shard}.parquet"), list(picks)) for shard, picks in by_shard)
     with shard_writer(packed, hub_schema()) as writer:
         for table in _one_ahead(tables):
-            writer.append(table)
+            writer.append(policy.apply(table).cast(hub_schema()))
             progress.advance(len(table))
     progress.finish()
 
@@ -74,7 +90,7 @@ def _tables(path: Path, wanted: list[dict]) -> Iterator[pa.Table]:
 
 def _read(file: pq.ParquetFile, number: int, path: Path) -> pa.Table:
     try:
-        return file.read_row_group(number, columns=PACKED.names).cast(hub_schema())
+        return file.read_row_group(number, columns=READ.names).cast(READ)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from touchstone.catalogue import GPUS_PER_NODE, START_SECONDS, Catalogue
+from touchstone.exports.outputs import exports_of
 from touchstone.files import write_text
 from touchstone.inventory import model_stock, origin_stock
 from touchstone.progress import size
@@ -50,13 +51,21 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     takes = [_take_row(catalogue, origin) for origin in catalogue.origins]
     rows += [Row("unroll", row.subject, 1, row.items, row.n_bytes, 3) for row in takes if row.subject in catalogue.streamed]
     rows += takes
+    if catalogue.dataset["members"]:
+        rows.append(Row("draw", "published lists", 2, files=6))
     drawn = sum(part.drawn for part in catalogue.parts)
     rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
     packed = catalogue.packed()
     images = sum(part.quota for part in catalogue.parts)
     n_bytes = _sum(part.quota * cost if (cost := _bytes(catalogue, part.origin)) else None for part in catalogue.parts)
     rows.append(Row("pack", "all origins", len(packed), images, n_bytes, FILES_PER_SHARD["pack"] * len(packed)))
-    rows.append(Row("publish", "manifest, audit, card, report", 10, images, files=31))
+    if catalogue.dataset["images"]["encoding"] == "match":
+        rows.append(Row("pack", "encodings of the real images", 1, files=3))
+    rows.append(Row("publish", "manifest, protocols, audit, card, report", 11, images, files=35))
+    exports = exports_of(catalogue)
+    for form in catalogue.dataset["exports"]:
+        made = exports.of(form)
+        rows.append(Row("export", form, len(made), images, n_bytes, exports.files(form) + 2 * len(made)))
     return rows
 
 

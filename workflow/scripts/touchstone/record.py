@@ -118,7 +118,8 @@ SCREENED = pa.schema(
         ("shard", pa.string()),  # take shard ...
         ("row", pa.int32()),  # ... and row in it
         ("rank", pa.int64()),  # place in the draw of its part
-        *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "sha256", "pixel_sha256")],
+        *[FACTS.field(name) for name in ("format", "width", "height", "jpeg_quality", "chroma_subsampling")],
+        *[FACTS.field(name) for name in ("n_bytes", "sha256", "pixel_sha256")],
         *STATE,
         ("step", pa.string()),  # where it was rejected: take, screen or split
         ("group", pa.uint64()),  # equal for items that no split may part
@@ -139,7 +140,13 @@ LEDGER = pa.schema(
 )
 
 # A row of the finished dataset.
-PACKED = pa.schema([field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")])
+PACKED = pa.schema(
+    [
+        *[field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")],
+        ("processing", pa.string()),  # what the dataset's image policy did; empty if the bytes are the origin's
+        ("origin_sha256", pa.string()),  # of the origin's bytes, where they are not these
+    ]
+)
 
 # A row of manifest.parquet: all that is known of an image of the finished dataset, and where it lies.
 MANIFEST = pa.schema(

@@ -39,7 +39,7 @@ def check_gates(
     measured += _watermarks(pixels)
     found = []
     for entry in measured:
-        rule = limits.get(entry["gate"], {"limit": 0, "action": "fail"})  # torn groups are in nobody's choice
+        rule = limits[entry["gate"]]
         over = entry.pop("certain", entry["value"]) > rule["limit"]
         verdict = {"off": OFF, "warn": WARNED, "fail": FAILED}[rule["action"]] if over else PASSED
         found.append(entry | {"limit": rule["limit"], "verdict": verdict})
@@ -127,8 +127,19 @@ def _leaks(leaks: dict) -> list[dict]:
         f"{leaks['torn_groups']:,} groups are torn between splits",
         "report this, it is a defect of Touchstone",
     )
+    shown = [
+        _entry(
+            "torn_groups",
+            name,
+            found["leaked"],
+            f"{name}: of {found['fakes']:,} fakes {found['leaked']:,} show a photograph that is a real image of another split",
+            "split them yourself; a published split cannot be mended",
+        )
+        for name, found in leaks["photographs"].items()
+    ]
     return [
         torn,
+        *shown,
         share("leaks", "same pixels", leaks["same_pixels"], "images have the same pixels as one in another split", groups),
         share(
             "leaks", "near duplicates", leaks["near"], f"images are within {leaks['bits']} bits of one in another split", groups

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 from touchstone.duplicates import MIRROR, near_pairs
 from touchstone.files import write_json
 from touchstone.image_lists import on_list, read_list
+from touchstone.leaks import leaks
 from touchstone.progress import Progress
 
 EXAMPLES = 20
@@ -23,20 +24,25 @@ def search_leaks(*, manifest: str, bits: int, against: list[str], out: str, prog
         bits: Perceptual hashes that differ in at most so many bits count as nearly alike, 0 to 7.
         against: Lists of images the dataset must not hold, as ``image_lists.read_list`` reads them; nearly
             alike counts too where they have perceptual hashes.
-        out: JSON to write: ``{images, torn_groups, same_pixels, near, mirrored, against}``. The second to
-            fourth are ``{images, examples}`` of images with a like one in another split; ``against``
+        out: JSON to write: ``{images, torn_groups, photographs, same_pixels, near, mirrored, against}``.
+            ``photographs`` are fakes that show a real image of another split, see ``leaks``; the next three
+            are ``{images, examples}`` of images with a like one in another split; ``against``
             has one entry per list: ``{rows, matched: {column: images}, images, examples}``.
 
     Raises:
         TouchstoneError: A list cannot be read.
     """
-    table = pq.read_table(manifest, columns=["id", "split", "group", "sha256", "pixel_sha256", "source_url", "phash", "luma_std"])
-    progress.start(4 + len(against), "searches")
+    facts = ["sha256", "pixel_sha256", "source_url", "phash", "luma_std"]
+    known = ["label", "origin", "generator", "groups", "paired_real_images"]
+    table = pq.read_table(manifest, columns=["id", "split", "group", *facts, *known])
+    progress.start(5 + len(against), "searches")
     split = table["split"].combine_chunks().dictionary_encode().indices.to_numpy()
     ids = table["id"].to_numpy(zero_copy_only=False)
     result: dict = {"images": len(table), "bits": bits}
     torn = table.group_by("group").aggregate([("split", "count_distinct")])["split_count_distinct"]
     result["torn_groups"] = pc.sum(pc.greater(torn, 1)).as_py() or 0
+    progress.advance()
+    result["photographs"] = leaks(table)
     progress.advance()
     codes = table["pixel_sha256"].combine_chunks().dictionary_encode().indices.to_numpy()
     result["same_pixels"] = _across(_equal(codes, split), split, ids)

@@ -1,0 +1,46 @@
+"""export: ELSA's form, folders of about a thousand images with a JSON of nine fields for each.
+
+In:  the manifest, and the packed shards that it lists.
+Out: results/<dataset>/exports/elsa/<split>/: fake-images/part-000001/..., real-images/..., real.csv.
+"""
+
+
+rule write_elsa_part:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+    output:
+        folder=directory(
+            "results/{dataset}/exports/elsa/{split}/{kind}-images/part-{number}"
+        ),
+    log:
+        "logs/write_elsa_part/{dataset}/{split}/{kind}-{number}.log",
+    benchmark:
+        "logs/benchmarks/write_elsa_part/{dataset}/{split}/{kind}-{number}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="4G",
+        runtime="2h",
+    params:
+        number=number_of_part,
+        of=parts_of_export,
+    script:
+        "../scripts/write_elsa_part.py"
+
+
+rule write_elsa_reals:
+    input:
+        parts=elsa_reals,
+    output:
+        table="results/{dataset}/exports/elsa/{split}/real.csv",
+    log:
+        "logs/write_elsa_reals/{dataset}/{split}.log",
+    benchmark:
+        "logs/benchmarks/write_elsa_reals/{dataset}/{split}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="2G",
+        runtime="30m",
+    script:
+        "../scripts/write_elsa_reals.py"

@@ -1,0 +1,75 @@
+"""Which files each form of export consists of, known from the configuration alone; imported when planning."""
+
+from __future__ import annotations
+
+import math
+
+from touchstone.catalogue import Catalogue
+from touchstone.parts import REAL
+
+LABELS = ("real", "fake")
+FORMS = ("webdataset", "imagefolder", "elsa", "imaginet", "nyu", "perturbed", "robustness")
+JPEG = range(40, 101, 5)  # qualities of the robustness series
+RESIZE = range(2, 13)  # and sizes before resizing: 256 * 12 / this
+SERIES = ("perturbed", *(f"jpeg_{quality}" for quality in JPEG), *(f"resize_{step}" for step in RESIZE))
+
+
+def exports_of(catalogue: Catalogue) -> Exports:
+    """The exports that the catalogue's dataset could have; ``dataset["exports"]`` says which it asks for."""
+    dataset = catalogue.dataset
+    counts = {split: dict.fromkeys(LABELS, 0) for split in dataset["splits"]}
+    for part in catalogue.parts:
+        for split, images in part.targets.items():
+            counts[split][LABELS[part.generator != REAL]] += images
+    scored = dataset.get("scored", list(dataset["splits"])[1:] or list(dataset["splits"]))
+    return Exports(counts, dataset["images_per_tar"], dataset["images_per_folder"], scored)
+
+
+class Exports:
+    """Files of the exports of one dataset, below ``results/<dataset>/exports``.
+
+    Args:
+        counts: ``{split: {"real": images, "fake": images}}`` as asked for.
+        per_tar: Images of one tar, or one shard of a perturbed set.
+        per_folder: Images of one folder of ELSA's form.
+        scored: Splits of which perturbed sets are made.
+    """
+
+    def __init__(self, counts: dict[str, dict[str, int]], per_tar: int, per_folder: int, scored: list[str]):
+        self.counts, self.per_tar, self.per_folder, self.scored = counts, per_tar, per_folder, scored
+
+    def parts(self, split: str, kind: str = "") -> int:
+        """Parts of a split: tars, or with a ``kind`` folders of real or fake images."""
+        images = self.counts[split][kind] if kind else sum(self.counts[split].values())
+        return max(math.ceil(images / (self.per_folder if kind else self.per_tar)), 1)
+
+    def elsa(self, split: str, kind: str) -> list[str]:
+        """Folders of real or fake images of a split, in ELSA's form."""
+        if not self.counts[split][kind]:
+            return []
+        return [f"elsa/{split}/{kind}-images/part-{number + 1:06d}" for number in range(self.parts(split, kind))]
+
+    def series(self, names: tuple[str, ...]) -> list[str]:
+        """Shards of perturbed sets."""
+        return [
+            f"perturbed/{name}/{split}-{number:06d}.parquet"
+            for name in names
+            for split in self.scored
+            for number in range(self.parts(split))
+        ]
+
+    def files(self, form: str) -> int:
+        """Files of a form, those in its folders among them."""
+        images = sum(sum(counts.values()) for counts in self.counts.values())
+        return images + len(self.of(form)) if form in ("imagefolder", "elsa", "imaginet", "nyu") else len(self.of(form))
+
+    def of(self, form: str) -> list[str]:
+        """All files and folders of a form."""
+        if form == "webdataset":
+            return [f"webdataset/{split}-{number:06d}.tar" for split in self.counts for number in range(self.parts(split))]
+        if form == "elsa":
+            folders = [folder for split in self.counts for kind in LABELS for folder in self.elsa(split, kind)]
+            return [*folders, *(f"elsa/{split}/real.csv" for split in self.counts)]
+        if form in ("perturbed", "robustness"):
+            return self.series(SERIES[:1] if form == "perturbed" else SERIES[1:])
+        return [f"{form}/{split}" for split in self.counts]
