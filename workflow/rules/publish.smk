@@ -49,6 +49,7 @@ rule check_gates:
         runtime="30m",
     params:
         limits=CATALOGUE.dataset["gates"],
+        survival=survival_of_origins(),
         dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/check_gates.py"

@@ -16,7 +16,7 @@ from touchstone.parts import REAL, Part, apportion, numbered
 
 GPUS_PER_NODE = 4
 # Targets, and folders beside those of the origins.
-RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports"}
+RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports", "survivors"}
 
 
 class Catalogue:
@@ -123,6 +123,12 @@ class Catalogue:
 
     def _check_part(self, part: Part) -> None:
         card = self.card(part.origin)
+        if part.survival < 1 and self.card(part.origin)["kind"] != "urls":
+            raise TouchstoneError(
+                f"origin {part.origin!r} is not scraped, so nothing of it dies",
+                where=f"{self.dataset_file}: {part.origin}.survival",
+                mend="take the key away, or raise `margin`",
+            )
         if part.generator != REAL and part.generator not in card.get("generators", []):
             raise TouchstoneError(
                 f"origin {part.origin!r} has no generator called {part.generator!r}",
@@ -151,7 +157,8 @@ class Catalogue:
         parts = []
         for origin, entry in self.dataset.get("fakes", {}).items():
             for generator, quota in self._quotas(origin, entry["quota"]).items():
-                parts.append(Part(origin, generator, apportion(quota, splits), self._margin(entry)))
+                targets, survival = apportion(quota, splits), entry.get("survival", 1.0)
+                parts.append(Part(origin, generator, targets, self._margin(entry), survival=survival))
         reals = self.dataset.get("reals", {})
         shares = {origin: entry["share"] for origin, entry in reals.items() if "share" in entry}
         matched = {split: apportion(sum(part.targets[split] for part in parts), shares) if shares else {} for split in splits}
@@ -160,7 +167,8 @@ class Catalogue:
                 targets = {split: matched[split][origin] for split in splits}
             else:
                 targets = apportion(entry["quota"], splits)
-            parts.append(Part(origin, REAL, targets, self._margin(entry), matched=origin in shares))
+            survival = entry.get("survival", 1.0)
+            parts.append(Part(origin, REAL, targets, self._margin(entry), matched=origin in shares, survival=survival))
         return parts
 
     def _margin(self, entry: dict) -> float:
@@ -180,6 +188,9 @@ class Catalogue:
 
     def parts_of(self, origin: str) -> list[Part]:
         return [part for part in self.parts if part.origin == origin]
+
+    def part(self, origin: str, generator: str) -> Part:
+        return next(part for part in self.parts if (part.origin, part.generator) == (origin, generator))
 
     def shards(self, origin: str) -> list[str]:
         """Shards that the take of ``origin`` makes. Each holds one generator, so quotas can grow

@@ -23,6 +23,7 @@ class Part:
     targets: dict[str, int]  # images wanted in each split
     margin: float
     matched: bool = False  # reals that are as many as the fakes
+    survival: float = 1.0  # part of the addresses that are expected to give an image still
 
     @property
     def quota(self) -> int:
@@ -31,7 +32,12 @@ class Part:
 
     @property
     def drawn(self) -> int:
-        """Items drawn: quota x margin, rounded up."""
+        """Items drawn: quota x margin / survival, rounded up."""
+        return math.ceil(self.quota * self.margin / self.survival - 1e-9)
+
+    @property
+    def usable(self) -> int:
+        """Images wanted of the take: quota x margin, rounded up. As many are asked for first; the rest are spares."""
         return math.ceil(self.quota * self.margin - 1e-9)
 
     @property

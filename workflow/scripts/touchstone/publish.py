@@ -71,8 +71,13 @@ def root_hash(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str, gates: str, progress: Progress) -> None:
+def check_gates(
+    *, selection: str, ledger: str, limits: dict, survival: dict, dataset_file: str, gates: str, progress: Progress
+) -> None:
     """Stop the build where the dataset is not what was asked for; else write what was measured.
+
+    Args:
+        survival: Part of an origin's addresses that were expected to live; the gate allows for the others.
 
     Raises:
         TouchstoneError: Too many items of an origin were rejected for a fault, a quota is short by
@@ -83,11 +88,12 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
     measured = {"origins": _rejected_shares(sums), "parts": _shortfalls(sums), "torn_groups": _torn(selection)}
     faults = []
     for origin, values in measured["origins"].items():
-        if values["share"] > limits["max_rejected"]:
+        allowed = 1 - survival.get(origin, 1) * (1 - limits["max_rejected"])
+        if values["share"] > allowed:
             reasons = ", ".join(f"{count:,} {reason} ({REASONS[reason][1]})" for reason, count in values["reasons"].items())
             faults.append(
                 f"{origin}: {values['faulty']:,} of {values['drawn']:,} items are rejected ({100 * values['share']:.3g}%, "
-                f"gates.max_rejected allows {100 * limits['max_rejected']:g}%): {reasons}"
+                f"gates.max_rejected allows {100 * allowed:.3g}%): {reasons}"
             )
     for name, values in measured["parts"].items():
         if values["wanted"] and values["missing"] / values["wanted"] > limits["max_shortfall"]:

@@ -1,0 +1,39 @@
+"""Input and parameter functions of the rules that scrape; see inputs.smk."""
+
+from touchstone.parts import numbered
+
+
+def survivors_before(wildcards):
+    """For a shard of spares: how many images the shards before them have given."""
+    generator, _, number = wildcards.shard.rpartition("-")
+    first = CATALOGUE.part(wildcards.origin, generator).usable
+    if int(number) * CATALOGUE.dataset["shard_items"] < first:
+        return []
+    return f"results/{wildcards.dataset}/origins/{wildcards.origin}/survivors/{generator}.json"
+
+
+def shards_before_spares(wildcards):
+    """Shards of a part whose addresses are asked for in any case."""
+    first = CATALOGUE.part(wildcards.origin, wildcards.part).usable
+    return [
+        f"results/{wildcards.dataset}/origins/{wildcards.origin}/{shard}.parquet"
+        for shard in numbered(first, CATALOGUE.dataset["shard_items"], wildcards.part)
+    ]
+
+
+def part_to_count(wildcards):
+    """Numbers of a part that tell how many spares it needs."""
+    part = CATALOGUE.part(wildcards.origin, wildcards.part)
+    shortfall = CATALOGUE.dataset["gates"]["max_shortfall"]
+    return {
+        "usable": part.usable,
+        "drawn": part.drawn,
+        "quota": part.quota,
+        "max_shortfall": shortfall,
+        "survival": part.survival,
+    }
+
+
+def survival_of_origins():
+    """Part of each origin's addresses that is expected to live, where the dataset file tells."""
+    return {part.origin: part.survival for part in CATALOGUE.parts if part.survival < 1}
