@@ -15,7 +15,6 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/inputs.smk"
-include: "workflow/rules/inputs_scrape.smk"
 
 
 rule all:
@@ -46,8 +45,8 @@ include: "workflow/rules/plan.smk"
 include: "workflow/rules/fetch.smk"
 include: "workflow/rules/list.smk"
 include: "workflow/rules/draw.smk"
-include: "workflow/rules/take.smk"
 include: "workflow/rules/scrape.smk"
+include: "workflow/rules/take.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/pack.smk"

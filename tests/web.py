@@ -74,6 +74,18 @@ def bomb() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
+@cache
+def gzip_bomb() -> bytes:
+    """A picture with 50 MB of nothing behind it, compressed."""
+    return gzip.compress(picture("jpeg") + bytes(50_000_000), 1)
+
+
+@cache
+def large() -> bytes:
+    """Three megabytes that begin like a JPEG."""
+    return picture("jpeg") + bytes(3_000_000)
+
+
 def _reply(status: str, body: bytes = b"", *headers: str, length: int | None = None) -> bytes:
     lines = [f"HTTP/1.1 {status}", "Content-Type: image/jpeg", f"Content-Length: {len(body) if length is None else length}"]
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
@@ -105,10 +117,11 @@ def _plain(kind: str, rest: str, host: str, hits: int) -> bytes | None:
         "html": lambda: _reply("200 OK", PAGE),
         "svg": lambda: _reply("200 OK", b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'),
         "empty": lambda: _reply("200 OK"),
-        "truncated": lambda: _reply("200 OK", jpeg[: len(jpeg) * 2 // 3]),
+        "truncated": lambda: _reply("200 OK", jpeg[:-60]),
         "short": lambda: _reply("200 OK", jpeg[:100], length=len(jpeg)),
         "gzip": lambda: _reply("200 OK", gzip.compress(jpeg), "Content-Encoding: gzip"),
-        "gzipbomb": lambda: _reply("200 OK", gzip.compress(jpeg + bytes(50_000_000), 1), "Content-Encoding: gzip"),
+        "gzipbomb": lambda: _reply("200 OK", gzip_bomb(), "Content-Encoding: gzip"),
+        "large": lambda: _reply("200 OK", large()),
         "pixel": lambda: _reply("200 OK", encode(Image.new("RGB", (1, 1), "white"), "PNG")),
         "bomb": lambda: _reply("200 OK", bomb()),
         "noai": lambda: _reply("200 OK", jpeg, "X-Robots-Tag: noai"),

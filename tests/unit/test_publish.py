@@ -65,6 +65,7 @@ class Place:
             selection=str(self.folder / "selection.parquet"),
             ledger=self.ledger(*ledger),
             limits=LIMITS | limits,
+            survival={"old_list": 0.5},
             dataset_file="config/datasets/mine.yaml",
             gates=str(self.folder / "gates.json"),
             progress=self.progress,

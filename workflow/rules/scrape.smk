@@ -6,6 +6,9 @@ Out: survivors/<part>.json, on which the shards of spares depend. `retry_failure
 """
 
 
+include: "inputs_scrape.smk"
+
+
 rule count_survivors:
     input:
         shards=shards_before_spares,

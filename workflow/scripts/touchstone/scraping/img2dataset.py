@@ -92,7 +92,6 @@ def _run(asked: dict[int, str], settings: dict, proxy: str | None, folder: Path)
         "retries": 0,  # it would try again at once, and what is gone too
         "disable_all_reencoding": True,
         "extract_exif": False,
-        "ignore_ssl": not settings["check_certificates"],
         "user_agent_token": "touchstone",
         "disallowed_header_directives": OPT_OUTS if "robots_tag" in settings["respect"] else [],
     }
