@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import urlsplit
 
+import numpy as np
 from PIL import Image
 from tests.pictures import drawing, encode
 
@@ -91,11 +92,20 @@ def _reply(status: str, body: bytes = b"", *headers: str, length: int | None = N
     return "\r\n".join([*lines, *headers, "", ""]).encode() + body
 
 
+def photograph(number: int) -> bytes:
+    """A small JPEG unlike all others: blocks of random colours."""
+    random = np.random.default_rng(number)
+    blocks = Image.fromarray(random.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+    return encode(blocks.resize((64, 64), Image.Resampling.NEAREST), "JPEG")
+
+
 def _plain(kind: str, rest: str, host: str, hits: int) -> bytes | None:
     """The whole answer of kinds that need nothing but bytes; ``None`` if ``kind`` is none of them."""
     jpeg = picture("jpeg", len(rest) % 7)
     if kind in PICTURES:
         return _reply("200 OK", picture(kind, len(rest) % 7))
+    if kind == "photo":
+        return _reply("200 OK", photograph(int(rest)))
     healed = hits >= HEALS
     answers = {
         "moved": lambda: _reply("301 Moved", b"", f"Location: http://{host}/jpeg/{rest}"),

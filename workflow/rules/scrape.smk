@@ -36,6 +36,8 @@ rule retry_failures:
     log:
         "logs/retry_failures.log",
     localrule: True
+    conda:
+        "../../envs/touchstone.yaml"
     params:
         shards=[
             shard
@@ -74,6 +76,8 @@ rule compare_scrapes:
     log:
         "logs/compare_scrapes.log",
     localrule: True
+    conda:
+        "../../envs/touchstone.yaml"
     params:
         shards=[
             shard
