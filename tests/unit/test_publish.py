@@ -15,7 +15,7 @@ from touchstone.publish import check_gates, root_hash, write_manifest, write_sum
 from touchstone.record import LEDGER, MANIFEST, PACKED, SELECTED, hub_schema, table_of
 from touchstone.shards import shard_writer
 
-LIMITS = {"max_rejected": 0.2, "max_shortfall": 0}
+LIMITS = {"max_rejected": 0.2, "max_shortfall": 0, "survival": {"old_list": 0.5}}
 
 
 def image(number: int, **fields: object) -> dict:
@@ -65,7 +65,6 @@ class Place:
             selection=str(self.folder / "selection.parquet"),
             ledger=self.ledger(*ledger),
             limits=LIMITS | limits,
-            survival={"old_list": 0.5},
             dataset_file="config/datasets/mine.yaml",
             gates=str(self.folder / "gates.json"),
             progress=self.progress,
@@ -212,6 +211,16 @@ def test_too_many_rejected_items_are_named_with_their_reasons(place):
     assert "a: 1,241 of 1,251 items are rejected (99.2%, gates.max_rejected allows 20%)" in text
     assert "1,234 http_error (the server answered with an error status)" in text
     assert "7 truncated (the image ends before its last pixel)" in text
+
+
+def test_links_that_were_expected_to_be_dead_are_no_reason_to_stop(place):
+    rows = [
+        count("kept", 45, origin="old_list", split="train", wanted=45),
+        count("rejected", 55, "old_list", reason="http_error"),
+    ]
+    place.gates(rows)
+    text = refusal(place, [*rows, count("rejected", 20, "old_list", reason="not_reached")])
+    assert "old_list: 75 of 120 items are rejected (62.5%, gates.max_rejected allows 60%)" in text
 
 
 def test_small_limits_are_told_as_they_are(place):

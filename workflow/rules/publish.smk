@@ -48,8 +48,7 @@ rule check_gates:
         mem="4G",
         runtime="30m",
     params:
-        limits=CATALOGUE.dataset["gates"],
-        survival=survival_of_origins(),
+        limits=CATALOGUE.dataset["gates"] | {"survival": survival_of_origins()},
         dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/check_gates.py"

@@ -8,7 +8,6 @@ with job(snakemake.log[0], "publish", "gates") as progress:
         selection=snakemake.input.selection,
         ledger=snakemake.input.ledger,
         limits=snakemake.params.limits,
-        survival=snakemake.params.survival,
         dataset_file=snakemake.params.dataset_file,
         gates=snakemake.output.gates,
         progress=progress,

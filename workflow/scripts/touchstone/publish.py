@@ -71,13 +71,12 @@ def root_hash(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def check_gates(
-    *, selection: str, ledger: str, limits: dict, survival: dict, dataset_file: str, gates: str, progress: Progress
-) -> None:
+def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str, gates: str, progress: Progress) -> None:
     """Stop the build where the dataset is not what was asked for; else write what was measured.
 
     Args:
-        survival: Part of an origin's addresses that were expected to live; the gate allows for the others.
+        limits: The dataset's ``gates``, and ``survival``: the part of an origin's addresses that was expected to
+            live. What was expected to be dead does not count as rejected.
 
     Raises:
         TouchstoneError: Too many items of an origin were rejected for a fault, a quota is short by
@@ -88,7 +87,7 @@ def check_gates(
     measured = {"origins": _rejected_shares(sums), "parts": _shortfalls(sums), "torn_groups": _torn(selection)}
     faults = []
     for origin, values in measured["origins"].items():
-        allowed = 1 - survival.get(origin, 1) * (1 - limits["max_rejected"])
+        allowed = 1 - limits["survival"].get(origin, 1) * (1 - limits["max_rejected"])
         if values["share"] > allowed:
             reasons = ", ".join(f"{count:,} {reason} ({REASONS[reason][1]})" for reason, count in values["reasons"].items())
             faults.append(
