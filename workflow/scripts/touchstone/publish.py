@@ -88,7 +88,7 @@ def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str,
     faults = []
     for origin, values in measured["origins"].items():
         allowed = 1 - limits["survival"].get(origin, 1) * (1 - limits["max_rejected"])
-        if values["share"] > allowed:
+        if values["share"] > allowed + 1e-9:
             reasons = ", ".join(f"{count:,} {reason} ({REASONS[reason][1]})" for reason, count in values["reasons"].items())
             faults.append(
                 f"{origin}: {values['faulty']:,} of {values['drawn']:,} items are rejected ({100 * values['share']:.3g}%, "
