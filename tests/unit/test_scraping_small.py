@@ -18,7 +18,7 @@ from touchstone.scraping.img2dataset import verdict
 from touchstone.scraping.journal import Journal
 from touchstone.scraping.opt_outs import robots_tag, robots_txt, tdm_reserved
 from touchstone.scraping.survivors import spares
-from touchstone.scraping.verdicts import STATUS, histogram, is_passing
+from touchstone.scraping.verdicts import STATUS, blames_network, histogram, is_passing
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,7 @@ def test_tdm_reservation_and_robots_txt():
             ("redirect_loop", 302),
         ),
         ("<urlopen error [Errno -2] Name or service not known>", ("no_such_host", None)),
+        ("<urlopen error [Errno -3] Temporary failure in name resolution>", ("lookup_failed", None)),
         ("<urlopen error timed out>", ("timed_out", None)),
         ("<urlopen error [Errno 111] Connection refused>", ("not_connected", None)),
         ("<urlopen error address refused: a.test leads to 10.0.0.1, which is not in the public internet>", ("refused", None)),
@@ -129,6 +130,12 @@ def test_words_lead_to_reasons_and_what_may_pass_is_told_from_what_is_gone():
     answers += [("http_error", "http_error", 404), ("unreadable", "success", 200)]
     told = histogram((reason, {"status": word, "http_status": http}) for reason, word, http in answers)
     assert told == "HTTP 404: 2, image: 1, timed_out: 1, unreadable: 1"
+
+
+def test_names_that_do_not_exist_are_dead_links_where_others_answer():
+    for status, few, many in (("no_such_host", True, False), ("lookup_failed", True, True), ("success", False, False)):
+        scrape = {"status": status, "http_status": None}
+        assert (blames_network(scrape, 3), blames_network(scrape, 30)) == (few, many)
 
 
 def test_names_lead_to_public_addresses_only_where_img2dataset_runs():

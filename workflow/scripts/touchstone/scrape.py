@@ -26,12 +26,11 @@ from touchstone.record import TAKEN
 from touchstone.scraping import DEFAULTS, JUDGING, Answer, Fetch
 from touchstone.scraping.addresses import Blocked, refusal
 from touchstone.scraping.journal import KEY, Journal
-from touchstone.scraping.verdicts import histogram, is_network, is_passing
+from touchstone.scraping.verdicts import MANY, blames_network, histogram, is_network, is_passing
 from touchstone.shards import append_rows, read_picks, shard_writer, taken
 
-MANY = 10  # addresses that must not all fail, or the fault is here
 WINDOW, TOO_MANY = 200, 0.9  # of so many answers in a row, more than this part from no server: stop
-AHEAD = 64  # answers being measured
+AHEAD, MEMORY = 64, 400_000_000  # answers being measured, and the bytes that they may have together
 EARLIER = "earlier.parquet"  # in the scratch folder: the shard that `retry_failures` has set aside
 
 
@@ -132,6 +131,7 @@ def _passes(
         TouchstoneError: Nearly nothing answers at the first pass of a ``fresh`` shard.
     """
     failed: dict[int, dict] = {}
+    ahead = min(AHEAD, max(2, MEMORY // settings["max_bytes"]))
     for number in range(settings["retries"] + 1):
         if number:
             pause = settings["pause"] * 2 ** (number - 1)
@@ -139,7 +139,7 @@ def _passes(
             time.sleep(pause)
         again, failed = failed, {}
         window: deque[bool] = deque(maxlen=WINDOW)
-        for row, made in _measured(fetch, due if not number else {row: due[row] for row in again}, journal, threads):
+        for row, made in _measured(fetch, due if not number else {row: due[row] for row in again}, journal, threads, ahead):
             if is_passing(made["reason"], made["scrape"]):
                 failed[row] = made
             else:
@@ -158,13 +158,13 @@ def _passes(
     return failed
 
 
-def _measured(fetch: Fetch, due: dict[int, dict], journal: Journal, threads: int) -> Iterator[tuple[int, dict]]:
+def _measured(fetch: Fetch, due: dict[int, dict], journal: Journal, threads: int, ahead: int) -> Iterator[tuple[int, dict]]:
     """Rows of ``record.TAKEN`` as the answers come, images measured and rows settled beside the fetching."""
     waiting: deque[tuple[int, Future]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for answer in fetch({row: pick["source_url"] for row, pick in due.items()}):
             waiting.append((answer.row, pool.submit(_settle, due[answer.row], answer, journal)))
-            while waiting and (len(waiting) > AHEAD or waiting[0][1].done()):
+            while waiting and (len(waiting) > ahead or waiting[0][1].done()):
                 row, future = waiting.popleft()
                 yield row, future.result()
         for row, future in waiting:
@@ -191,8 +191,8 @@ def _check_network(failed: dict[int, dict], asked: int, settings: dict, picks: s
     Raises:
         TouchstoneError: So it is; the rows that were answered stay settled.
     """
-    unreached = {row: made for row, made in failed.items() if is_network(made["scrape"])}
-    if len(unreached) >= min(MANY, asked) and len(unreached) > settings["max_unreached"] * asked:
+    unreached = {row: made for row, made in failed.items() if blames_network(made["scrape"], asked - len(failed))}
+    if len(unreached) >= MANY and len(unreached) > settings["max_unreached"] * asked:
         first = unreached[min(unreached)]
         raise TouchstoneError(
             f"{len(unreached):,} of {asked:,} addresses did not answer: {_told(unreached.values())}; "

@@ -21,7 +21,7 @@ DEFAULTS: dict = {
     "timeout": 10,
     "total": 100,
     "retries": 2,
-    "pause": 10,
+    "pause": 5,
     "threads": 64,
     "per_host": 8,
     "per_second": 0,

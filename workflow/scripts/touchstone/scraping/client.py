@@ -52,7 +52,8 @@ class Client:
 
     async def __aenter__(self) -> Client:
         contact = os.environ.get("TOUCHSTONE_CONTACT", "")
-        headers = {"User-Agent": f"touchstone/{VERSION}{f' ({contact})' if contact else ''}", "Accept": "image/*,*/*;q=0.5"}
+        # No image/webp and the like: servers must not make another picture for us than the one there is.
+        headers = {"User-Agent": f"touchstone/{VERSION}{f' ({contact})' if contact else ''}", "Accept": "*/*"}
         silence = self.settings["timeout"]
         limits = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=silence, sock_read=silence)
         common = {"timeout": limits, "headers": headers, "auto_decompress": False, "cookie_jar": aiohttp.DummyCookieJar()}
@@ -216,6 +217,6 @@ def _name_failure(error: OSError) -> Failure:
     if isinstance(error, Refused):
         return Failure("refused", str(error))
     if isinstance(error, TimeoutError):
-        return Failure("timed_out", "the name was not found in time")
-    unknown = isinstance(error, socket.gaierror) and error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None))
-    return Failure("no_such_host", f"{'no such name' if unknown else 'the look-up failed'}: {error}")
+        return Failure("lookup_failed", "the name was not found in time")
+    unknown = isinstance(error, socket.gaierror) and error.errno in (socket.EAI_NONAME, socket.EAI_NODATA)
+    return Failure("no_such_host" if unknown else "lookup_failed", str(error))

@@ -19,7 +19,7 @@ from touchstone.progress import Progress
 from touchstone.scraping import DEFAULTS, Answer
 from touchstone.scraping.addresses import refusal
 from touchstone.scraping.direct import engine
-from touchstone.scraping.verdicts import histogram, is_network
+from touchstone.scraping.verdicts import blames_network, histogram, is_network
 
 SAMPLE = 100  # addresses of each list
 # Asked where no list is there yet: hosts that are meant for it, or that nothing would go without.
@@ -30,9 +30,13 @@ KNOWN = [
     "https://pypi.org/",
     "https://www.python.org/",
 ]
+NO_NAMES = (
+    "names are not found: is the name server of this node the right one (/etc/resolv.conf)? Many sites let "
+    "no name out of compute nodes; run where there is internet (a partition for transfers), or set http_proxy and https_proxy"
+)
 ADVICE = {
-    "no_such_host": "names are not found: is the name server of this node the right one (/etc/resolv.conf)? Many sites let "
-    "no name out of compute nodes; run where there is internet (a partition for transfers), or set http_proxy and https_proxy",
+    "no_such_host": NO_NAMES,
+    "lookup_failed": NO_NAMES,
     "timed_out": "nothing comes back: a firewall drops it, or too much is asked at once; run where there is internet, set "
     "http_proxy and https_proxy, or lower `threads`",
     "not_connected": "connections are refused: is the proxy of http_proxy and https_proxy right, and is it up?",
@@ -79,7 +83,8 @@ def _try(origin: str, asked: dict[int, str], recipe: dict, progress: Progress) -
     hosts = len({urlsplit(url).hostname for url in asked.values()})
     told = histogram((answer.reason, answer.scrape) for answer in answers)
     progress.say(f"{origin}: {len(asked)} addresses on {hosts} hosts in {seconds:.1f} s, {n_bytes / 1e6:.1f} MB: {told}")
-    failed = Counter(answer.scrape["status"] for answer in answers if is_network(answer.scrape))
+    answered = sum(not is_network(answer.scrape) for answer in answers)
+    failed = Counter(answer.scrape["status"] for answer in answers if blames_network(answer.scrape, answered))
     failed["bad_certificate"] = sum(answer.scrape["status"] == "bad_certificate" for answer in answers)
     if failed.total() <= settings["max_unreached"] * len(asked):
         return True

@@ -40,7 +40,8 @@ MESSAGES = {
     r"^Use of image disallowed by X-Robots-Tag": "opted_out",
     r"^HTTP Error 3\d\d|infinite loop": "redirect_loop",
     r"^HTTP Error ": "http_error",
-    r"\[Errno -[235]\]|getaddrinfo|Name or service not known|name resolution": "no_such_host",
+    r"\[Errno -[25]\]": "no_such_host",  # EAI_NONAME, EAI_NODATA
+    r"\[Errno -\d+\]|name resolution": "lookup_failed",
     r"timed out|not done after|TimeoutError": "timed_out",
     r"CERTIFICATE_VERIFY_FAILED": "bad_certificate",
     r"IncompleteRead|reset by peer|without response": "broken_off",

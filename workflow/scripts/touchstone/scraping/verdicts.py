@@ -12,7 +12,8 @@ from collections.abc import Iterable
 STATUS = {
     "success": "",
     "http_error": "http_error",  # the server answered with an error
-    "no_such_host": "not_reached",  # its name leads nowhere
+    "no_such_host": "not_reached",  # name servers say that there is no such name
+    "lookup_failed": "not_reached",  # name servers say nothing
     "timed_out": "not_reached",
     "not_connected": "not_reached",
     "broken_off": "not_reached",  # the connection ended before the answer did
@@ -24,7 +25,8 @@ STATUS = {
     "refused": "refused_address",  # of a redirect or a looked-up name; the list's own are not asked
     "not_asked": "refused_address",
 }
-NETWORK = {"no_such_host", "timed_out", "not_connected", "broken_off", "host_down"}
+NETWORK = {"no_such_host", "lookup_failed", "timed_out", "not_connected", "broken_off", "host_down"}
+MANY = 10  # answers or failures; of fewer nothing is concluded
 # 408, 425, 429 and 5xx of RFC 9110 that pass, and those that Cloudflare (52x) and others add.
 PASSING = {408, 425, 429, 500, 502, 503, 504, 507, 509, *range(520, 528), 529, 530}
 
@@ -32,6 +34,14 @@ PASSING = {408, 425, 429, 500, 502, 503, 504, 507, 509, *range(520, 528), 529, 5
 def is_network(scrape: dict) -> bool:
     """Whether no server answered, which can be the fault of this side."""
     return scrape["status"] in NETWORK
+
+
+def blames_network(scrape: dict, answered: int) -> bool:
+    """Whether a failure counts against the network, where servers gave so many answers.
+
+    A name that does not exist is a dead link, unless next to nothing else answers either.
+    """
+    return is_network(scrape) and not (scrape["status"] == "no_such_host" and answered >= MANY)
 
 
 def is_passing(reason: str, scrape: dict) -> bool:
