@@ -31,12 +31,17 @@ HEALS = 3  # the request at which an answer that heals is well
 
 @dataclass
 class Web:
-    """``hits`` counts requests by address, ``times`` holds when each came; ``latency`` is seconds before an answer."""
+    """``hits`` counts requests by address, ``times`` holds when each came, ``most`` how many a host had at once.
+
+    ``latency`` is seconds before an answer.
+    """
 
     port: int
     latency: Callable[[str], float] | float = 0.0
     hits: Counter = field(default_factory=Counter)
     times: dict[str, list[float]] = field(default_factory=dict)
+    busy: Counter = field(default_factory=Counter)
+    most: Counter = field(default_factory=Counter)
 
     @property
     def proxy(self) -> str:
@@ -182,7 +187,10 @@ async def _answer(web: Web, url: str, writer: asyncio.StreamWriter) -> bool:
     parts = urlsplit(url)
     kind, _, rest = parts.path.removeprefix("/").partition("/")
     if wait := web.latency(url) if callable(web.latency) else web.latency:
+        web.busy[parts.hostname] += 1
+        web.most[parts.hostname] = max(web.most[parts.hostname], web.busy[parts.hostname])
         await asyncio.sleep(wait)
+        web.busy[parts.hostname] -= 1
     if reply := _plain(kind, rest, parts.netloc, web.hits[url]):
         writer.write(reply)
         await writer.drain()

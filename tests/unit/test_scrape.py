@@ -331,7 +331,7 @@ def test_killed_and_run_again_nothing_settled_is_asked_twice_and_the_shard_is_th
             file.write(b"TF01 torn")
         rows = scrape_into(tmp_path, addresses, proxy=server.proxy, threads=8, retries=0)
         assert {url: server.hits[url] for url in settled} == settled
-        assert sum(count > 1 for count in server.hits.values()) < 100  # what was in hand at the kills
+        assert sum(count > 1 for count in server.hits.values()) < 300  # what was in hand and in the pipe
         (tmp_path / "whole").mkdir()
         whole = scrape_into(tmp_path / "whole", addresses, proxy=server.proxy, threads=8, retries=0)
     assert without_times(rows) == without_times(whole)
