@@ -67,6 +67,16 @@ def test_a_host_that_is_not_there_does_not_hold_the_others_up(tmp_path):
     assert {answer.scrape["status"] for answer in answers[100:]} == {"success"}
 
 
+def test_a_body_that_drips_may_take_its_time_and_no_more(tmp_path):
+    with web.serving() as server:
+        (answer,) = fetch(tmp_path, [f"http://127.0.0.1:{server.port}/drip/1"], total=0.6)
+    assert (answer.reason, answer.scrape["status"], answer.scrape["message"]) == (
+        "not_reached",
+        "timed_out",
+        "not done after 0.6 s",
+    )
+
+
 def test_names_and_connections_that_fail_are_told_apart(tmp_path):
     closed = "http://127.0.0.1:9/a.jpg"
     unknown, wrong = fetch(tmp_path, ["http://no-such-host.invalid/a.jpg", closed])
