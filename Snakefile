@@ -23,10 +23,7 @@ rule all:
         tables(),
         built("shards"),
         built("packed"),
-        f"results/{DATASET}/gates.json",
-        f"results/{DATASET}/README.md",
-        f"results/{DATASET}/report.html",
-        f"results/{DATASET}/summary.txt",
+        published(),
     localrule: True
 
 
@@ -50,7 +47,9 @@ include: "workflow/rules/take.smk"
 include: "workflow/rules/screen.smk"
 include: "workflow/rules/split.smk"
 include: "workflow/rules/pack.smk"
+include: "workflow/rules/audit.smk"
 include: "workflow/rules/publish.smk"
+include: "workflow/rules/report.smk"
 
 
 onerror:

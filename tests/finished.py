@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw
 
+from touchstone.files import write_json
 from touchstone.images import measure
-from touchstone.record import PACKED, hub_schema, table_of
+from touchstone.record import MANIFEST, PACKED, hub_schema, table_of
 from touchstone.shards import shard_writer
 
 HASH = "5f" * 32
@@ -49,20 +50,6 @@ REJECTED = {
     ("painter", "painter_xl", "Painter XL", "split", "spare"): 4,
 }
 WANTED = {"": 16, "Painter 1.5": 12, "Painter XL": 6}
-MANIFEST = [
-    "id",
-    "split",
-    "label",
-    "origin",
-    "generator",
-    "licence",
-    "format",
-    "width",
-    "height",
-    "n_bytes",
-    "jpeg_quality",
-    "sha256",
-]
 
 
 def picture(number: int, encoding: str, size: tuple[int, int], **options: object) -> bytes:
@@ -105,18 +92,43 @@ def make_dataset(folder) -> dict:
         packed = [record(next(numbers), origin, generator) for _ in range(count)]
         with shard_writer(folder / name, hub_schema()) as writer:
             writer.append(table_of(packed, PACKED))
-        places = [{"split": split, "file": name, "row": row} for row in range(count)]
-        rows += [{key: row[key] for key in MANIFEST if key != "split"} | place for row, place in zip(packed, places, strict=True)]
+        places = [{"split": split, "file": name, "row": row, "group": len(rows) + row} for row in range(count)]
+        rows += [manifest_row(row) | place for row, place in zip(packed, places, strict=True)]
     rows.sort(key=lambda row: (row["file"], row["row"]))
-    manifest = pa.Table.from_pylist(rows, manifest_schema())
+    manifest = table_of(rows, manifest_schema())
     pq.write_table(manifest, folder / "manifest.parquet", row_group_size=7)  # large ones have many row groups
     pq.write_table(ledger_table(), folder / "ledger.parquet")
     return {"manifest": str(folder / "manifest.parquet"), "ledger": str(folder / "ledger.parquet"), "rows": rows}
 
 
+def manifest_row(row: dict) -> dict:
+    """The columns of a packed row that the manifest has too."""
+    return {key: value for key, value in row.items() if key in MANIFEST.names}
+
+
 def manifest_schema() -> pa.Schema:
-    fields = [pa.field("split", pa.string()) if name == "split" else PACKED.field(name) for name in MANIFEST]
-    return pa.schema([*fields, ("file", pa.string()), ("row", pa.int32())], metadata={b"root_hash": HASH.encode()})
+    return MANIFEST.with_metadata({b"root_hash": HASH.encode()})
+
+
+def verdicts_of(folder) -> dict:
+    """Paths of ``gates.json`` and ``audit/shortcuts.json`` of a dataset with one gate of each verdict."""
+    gates = [
+        {
+            "gate": f"gate_{verdict}",
+            "subject": "",
+            "value": 0.5,
+            "limit": 0.25,
+            "verdict": verdict,
+            "what": f"it {verdict}",
+            "mend": "mend <it>",
+        }
+        for verdict in ("failed", "warned", "off", "passed")
+    ]
+    facts = [{"fact": "format", "auroc": 0.9, "low": 0.8, "high": 1}, {"fact": "width", "auroc": 0.5, "low": 0.4, "high": 0.6}]
+    probe = {"auroc": 0.93, "low": 0.9, "high": 0.96, "images": 32}
+    write_json(folder / "gates.json", gates)
+    write_json(folder / "shortcuts.json", {"overall": probe, "facts": facts, "generators": {}, "without": {}})
+    return {"gates": str(folder / "gates.json"), "shortcuts": str(folder / "shortcuts.json")}
 
 
 def ledger_table() -> pa.Table:

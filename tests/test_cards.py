@@ -28,7 +28,9 @@ def example_listing(example: dict, options: dict) -> Listing:
 
     if isinstance(given, str):
         members = [(file, given)]
-        return Listing(members=members, table=table, document=lambda name: tables.get(name, {"annotations": []}))
+        return Listing(
+            files=[file, *tables], members=members, table=table, document=lambda name: tables.get(name, {"annotations": []})
+        )
     return Listing(table=table, files=[file], tables=[file], pairs=[given])
 
 

@@ -42,7 +42,10 @@ def origins_table() -> str:
     for path in CARDS:
         card = load_checked("origin", path)
         keys = [models[card["recipe"]["model"]]["generator"]] if card["kind"] == "generate" else card.get("generators", [])
-        images = "generated: " + ", ".join(generators[key]["name"] for key in keys) if keys else "real"
+        reals = not keys or any(
+            example["expect"] != "skip" and example["expect"].get("label") == 0 for example in card["examples"]
+        )
+        images = "; ".join(["real"] * reals + ["generated: " + ", ".join(generators[key]["name"] for key in keys)] * bool(keys))
         rows.append([f"`{path.stem}`", card["title"], card["kind"], images, card["licence"], card["access"]])
     return table(["origin", "title", "kind", "images", "licence", "access"], rows)
 

@@ -163,13 +163,21 @@ def test_defaults_are_filled_in():
     filled = load_checked("dataset", "file.yaml", copy.deepcopy(DATASET))
     assert (filled["margin"], filled["shard_items"], filled["pack_items"]) == (1.25, 1000, 5000)
     assert filled["screen"] == {"min_side": 1, "near_duplicate_bits": 3}
-    assert filled["gates"] == {"max_rejected": 0.2, "max_shortfall": 0}
+    assert filled["gates"]["rejected"] == {"limit": 0.2, "action": "fail"}
+    assert filled["gates"]["shortfall"] == {"limit": 0, "action": "fail"}
     assert "margin" not in filled["fakes"]["sd"]
 
 
 def test_what_is_given_wins_over_a_default():
     filled = load_checked("dataset", "file.yaml", DATASET | {"margin": 2, "screen": {"min_side": 64}})
     assert (filled["margin"], filled["screen"]) == (2, {"min_side": 64, "near_duplicate_bits": 3})
+    filled = load_checked("dataset", "file.yaml", DATASET | {"gates": {"rejected": {"limit": 0.5}}})
+    assert filled["gates"]["rejected"] == {"limit": 0.5, "action": "fail"}
+
+
+def test_off_is_a_text_and_true_is_not(tmp_path):
+    (tmp_path / "a.yaml").write_text("a: off\nb: no\nc: true\nd: Yes\ne: False\n", encoding="utf-8")
+    assert read_yaml(tmp_path / "a.yaml") == {"a": "off", "b": "no", "c": True, "d": "Yes", "e": False}
 
 
 # -- files -------------------------------------------------------------------------------------------
@@ -183,7 +191,7 @@ def test_what_is_given_wins_over_a_default():
         (b"a: 1\nb: 2\na: 3\n", "the key 'a' occurs twice", 3),
         (b"x:\n  a: {b: 1, b: 2}\n", "the key 'b' occurs twice", 2),
         (b"a: 1\n2: 3\n", "the key 2 needs quotes", 2),
-        (b"no: 3\n", "the key no needs quotes", 1),
+        (b"true: 3\n", "the key true needs quotes", 1),
         (b"a: !!python/object/apply:os.system [id]\n", "could not determine a constructor", 1),
     ],
 )

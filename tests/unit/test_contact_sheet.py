@@ -3,11 +3,10 @@
 import io
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.finished import MANIFEST, make_dataset, manifest_schema, picture, record
+from tests.finished import make_dataset, manifest_row, manifest_schema, picture, record
 
 from touchstone.contact_sheet import CELL, CHECKER, GAP, GROUND, LABEL, MARGIN, contact_sheet, thumbnail
 from touchstone.errors import TouchstoneError
@@ -85,8 +84,8 @@ def test_only_needed_row_groups_are_read(tmp_path):
     with shard_writer(tmp_path / "data/shard.parquet", hub_schema()) as writer:
         writer.append(table_of(packed, PACKED))
     places = [{"split": "train", "file": "data/shard.parquet", "row": row} for row in range(250)]
-    rows = [{key: row[key] for key in MANIFEST if key != "split"} | place for row, place in zip(packed, places, strict=True)]
-    pq.write_table(pa.Table.from_pylist(rows, manifest_schema()), tmp_path / "manifest.parquet")
+    rows = [manifest_row(row) | place for row, place in zip(packed, places, strict=True)]
+    pq.write_table(table_of(rows, manifest_schema()), tmp_path / "manifest.parquet")
     whole = drawn(tmp_path, per_generator=1).read_bytes()
 
     chosen = min(rows, key=lambda row: row["sha256"])["row"]

@@ -242,6 +242,26 @@ def test_all_files_a_person_must_get_are_named_at_once_before_anything_is_fetche
     assert server.ranges == []
 
 
+CHOICE = [{"path": "a/", "choice": True}, {"path": "a.zip", "choice": True}, {"path": "a.csv", "optional": True}]
+
+
+@pytest.mark.parametrize("there", ["a/1.png", "a.zip"])
+def test_of_archive_and_folder_one_is_enough(fetched, tmp_path, there):
+    (tmp_path / "placed/a").mkdir(parents=True)
+    (tmp_path / "placed" / there).write_bytes(b"x")
+    if there == "a.zip":
+        (tmp_path / "placed/a").rmdir()
+    receipt = fetched(*CHOICE, placed=tmp_path / "placed")
+    assert [file["name"] for file in receipt["files"]] == [there.removesuffix("1.png")]
+
+
+def test_neither_archive_nor_folder_is_one_clear_error(fetched, tmp_path):
+    (tmp_path / "placed").mkdir()
+    (tmp_path / "placed/a.csv").write_bytes(b"x")
+    with pytest.raises(TouchstoneError, match=r"1 file\(s\) of origin .* any of a/, a.zip"):
+        fetched(*CHOICE, placed=tmp_path / "placed")
+
+
 def test_the_users_own_folder_is_only_read(fetched, tmp_path):
     placed = tmp_path / "mydata"
     (placed / "images" / "a").mkdir(parents=True)

@@ -1,21 +1,21 @@
-"""publish.py: one hash of what the dataset is, gates that name all that is wrong, numbers that are the tables'."""
+"""publish.py: one hash of what the dataset is, and numbers that are the tables'."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from touchstone import __version__
 from touchstone.errors import TouchstoneError
-from touchstone.publish import check_gates, root_hash, write_manifest, write_summary
+from touchstone.publish import root_hash, version_of_code, write_manifest, write_summary
 from touchstone.record import LEDGER, MANIFEST, PACKED, SELECTED, hub_schema, table_of
 from touchstone.shards import shard_writer
-
-LIMITS = {"max_rejected": 0.2, "max_shortfall": 0, "survival": {"old_list": 0.5}}
 
 
 def image(number: int, **fields: object) -> dict:
@@ -46,30 +46,24 @@ class Place:
         pq.write_table(table_of(rows, LEDGER), self.folder / "ledger.parquet")
         return str(self.folder / "ledger.parquet")
 
+    def selection(self) -> str:
+        """All images that were packed, each in a group of its own number."""
+        ids = [number for path in self.packed if Path(path).exists() for number in pq.read_table(path)["id"].to_pylist()]
+        rows = [{"id": name, "group": int(name.split("/")[1]) + 100, "state": "kept"} for name in dict.fromkeys(ids)]
+        pq.write_table(table_of(rows, SELECTED), self.folder / "selection.parquet")
+        return str(self.folder / "selection.parquet")
+
     def manifest(self, kept: int, packed: list[str] | None = None) -> pa.Table:
         write_manifest(
             packed=packed or self.packed,
             folder=str(self.folder),
+            selection=self.selection(),
+            code="0.1.0 (abc)",
             ledger=self.ledger(count("kept", kept, split="train")),
             manifest=str(self.folder / "manifest.parquet"),
             progress=self.progress,
         )
         return pq.read_table(self.folder / "manifest.parquet")
-
-    def gates(self, ledger: list[dict], selected: list[tuple[int, str]] = (), **limits: float) -> dict:
-        rows = [{"id": str(number), "group": group, "split": split} for number, (group, split) in enumerate(selected)]
-        for row in rows:
-            row["state"] = "kept" if row["split"] else "rejected"
-        pq.write_table(table_of(rows, SELECTED), self.folder / "selection.parquet")
-        check_gates(
-            selection=str(self.folder / "selection.parquet"),
-            ledger=self.ledger(*ledger),
-            limits=LIMITS | limits,
-            dataset_file="config/datasets/mine.yaml",
-            gates=str(self.folder / "gates.json"),
-            progress=self.progress,
-        )
-        return json.loads((self.folder / "gates.json").read_text(encoding="utf-8"))
 
     def said(self) -> str:
         return self.progress.streams[0].getvalue()
@@ -99,6 +93,7 @@ def test_every_image_is_a_row_that_says_where_it_lies(place):
         ("data/train/a-real-00000.parquet", 1, "a/2", "train"),
     ]
     for row in table.to_pylist():
+        assert row["group"] == int(row["id"].split("/")[1]) + 100
         there = pq.read_table(place.folder / row["file"]).slice(row["row"], 1).to_pylist()[0]
         assert {name: there[name] for name in MANIFEST.names if name in there} == {
             name: row[name] for name in row if name in there
@@ -142,6 +137,23 @@ def test_the_root_hash_changes_with_each_of_its_fields(field, value):
     assert hash_with(ROW) != before
 
 
+def test_the_manifest_names_the_code_that_made_it(place):
+    place.pack("train", "a-real-00000", [image(0)])
+    assert place.manifest(1).schema.metadata[b"code"] == b"0.1.0 (abc)"
+
+
+def test_the_version_of_the_code_names_its_commit(tmp_path):
+    assert version_of_code(str(tmp_path / "script.py")) == __version__
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    (tmp_path / "script.py").write_text("1", encoding="utf-8")
+    for words in (["init", "-q"], ["add", "."], ["commit", "-qm", "x"]):
+        subprocess.run([*git, *words], check=True)
+    commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout[:12]
+    assert version_of_code(str(tmp_path / "script.py")) == f"{__version__} ({commit})"
+    (tmp_path / "script.py").write_text("2", encoding="utf-8")
+    assert version_of_code(str(tmp_path / "script.py")) == f"{__version__} ({commit}-dirty)"
+
+
 def test_remains_of_an_earlier_configuration_are_deleted_and_named(place):
     place.pack("train", "a-real-00000", [image(0)])
     remains = [place.pack("train", "a-real-00001", [image(2)]), place.pack("val", "b-real-00000", [image(4)])]
@@ -169,96 +181,14 @@ def test_a_missing_shard_is_named(place):
         place.manifest(1)
 
 
-# -- gates -------------------------------------------------------------------------------------------
-
-GOOD = [count("kept", 8, split="train"), count("kept", 2, split="test"), count("rejected", 2, reason="truncated")]
-
-
-def test_a_good_dataset_passes_and_what_was_measured_is_written(place):
-    measured = place.gates(GOOD, [(1, "train"), (1, "train"), (2, "test"), (1, "")])
-    assert measured == {
-        "origins": {"a": {"drawn": 12, "faulty": 2, "reasons": {"truncated": 2}, "share": 2 / 12}},
-        "parts": {"a real": {"wanted": 10, "kept": 10, "missing": 0}},
-        "torn_groups": 0,
-        "limits": LIMITS,
-    }
-    assert "all gates passed" in place.said()
-
-
-def test_items_that_the_dataset_chose_to_leave_out_are_no_fault(place):
-    choices = [count("rejected", 90, reason=reason) for reason in ("spare", "too_small", "exact_duplicate")]
-    assert place.gates([*GOOD[:2], *choices])["origins"]["a"]["faulty"] == 0
-
-
-def test_the_limits_themselves_pass(place):
-    place.gates([count("kept", 8, split="train"), count("rejected", 2, reason="blank")], max_shortfall=0.2)
-
-
-def refusal(place, *arguments, **limits) -> str:
-    with pytest.raises(TouchstoneError) as error:
-        place.gates(*arguments, **limits)
-    assert not (place.folder / "gates.json").exists()
-    assert "config/datasets/mine.yaml" in error.value.where
-    assert "selection.parquet" in error.value.where
-    assert "margin" in error.value.mend
-    return error.value.what
-
-
-def test_too_many_rejected_items_are_named_with_their_reasons(place):
-    text = refusal(
-        place, [*GOOD, count("rejected", 1234, reason="http_error"), count("rejected", 5, part="p", reason="truncated")]
-    )
-    assert "a: 1,241 of 1,251 items are rejected (99.2%, gates.max_rejected allows 20%)" in text
-    assert "1,234 http_error (the server answered with an error status)" in text
-    assert "7 truncated (the image ends before its last pixel)" in text
-
-
-def test_links_that_were_expected_to_be_dead_are_no_reason_to_stop(place):
-    rows = [
-        count("kept", 45, origin="old_list", split="train", wanted=45),
-        count("rejected", 55, "old_list", reason="http_error"),
-    ]
-    text = refusal(place, [*rows, count("rejected", 20, "old_list", reason="not_reached")])
-    assert "old_list: 75 of 120 items are rejected (62.5%, gates.max_rejected allows 60%)" in text
-    place.gates(rows)
-
-
-def test_small_limits_are_told_as_they_are(place):
-    text = refusal(place, [count("kept", 997, split="train"), count("rejected", 3, reason="blank")], max_rejected=0.002)
-    assert "3 of 1,000 items are rejected (0.3%, gates.max_rejected allows 0.2%)" in text
-
-
-def test_a_shortfall_is_named_with_its_part_and_the_mend(place):
-    text = refusal(place, [*GOOD, count("kept", 7, part="painter", split="train")])
-    assert "a painter: 3 of 10 images are missing (gates.max_shortfall allows 0%): raise its margin, or lower its quota" in text
-    assert "a real" not in text
-
-
-def test_a_part_of_which_nothing_is_kept_is_missing_as_a_whole(place):
-    assert "a painter: 10 of 10 images are missing" in refusal(
-        place, [*GOOD, count("rejected", 1, part="painter", reason="spare")]
-    )
-
-
-def test_a_torn_group_is_counted(place):
-    text = refusal(place, GOOD, [(1, "train"), (1, "test"), (2, "train"), (2, ""), (3, "test"), (3, "train"), (3, "train")])
-    assert "2 groups are torn between splits" in text
-
-
-def test_all_that_is_wrong_is_named_at_once(place):
-    ledger = [count("kept", 1, split="train"), count("rejected", 9, reason="truncated")]
-    ledger += [count("rejected", 9, origin="b", part="painter", reason="not_reached")]
-    text = refusal(place, ledger, [(1, "train"), (1, "test")])
-    assert [line.split(":")[0] for line in text.splitlines()[1:]] == [
-        "  - a",
-        "  - b",
-        "  - a real",
-        "  - b painter",
-        "  - 1 groups are torn between splits",
-    ]
-
-
 # -- summary -----------------------------------------------------------------------------------------
+
+
+def gates(folder: Path, warned: bool = True) -> str:
+    entries = [("shortcut", "all: told apart"), ("shortcut", "Painter: told apart"), ("mirrored", "5 images are mirrored")]
+    verdicts = [{"gate": gate, "what": what, "verdict": "warned" if warned else "passed"} for gate, what in entries]
+    (folder / "gates.json").write_text(json.dumps(verdicts), encoding="utf-8")
+    return str(folder / "gates.json")
 
 
 def test_the_summary_has_the_numbers_of_the_ledger(place, capsys):
@@ -275,6 +205,7 @@ def test_the_summary_has_the_numbers_of_the_ledger(place, capsys):
     write_summary(
         ledger=place.ledger(*ledger),
         manifest=str(place.folder / "manifest.parquet"),
+        gates=gates(place.folder),
         folder="results/mine",
         summary=str(place.folder / "summary.txt"),
     )
@@ -288,6 +219,9 @@ def test_the_summary_has_the_numbers_of_the_ledger(place, capsys):
         ["rejected", "real", "fake"],
         ["spare", "0", "70"],
         ["truncated", "9", "0"],
+        ["warnings", "(the", "report", "tells", "how", "to", "mend", "them)"],
+        ["shortcut", "all:", "told", "apart", "(and", "1", "more)"],
+        ["mirrored", "5", "images", "are", "mirrored"],
         ["dataset", "results/mine"],
         ["report", "results/mine/report.html"],
         ["root", "hash", digest],
@@ -301,7 +235,10 @@ def test_a_summary_of_nothing_rejected(place):
     write_summary(
         ledger=str(place.folder / "ledger.parquet"),
         manifest=str(place.folder / "manifest.parquet"),
+        gates=gates(place.folder, warned=False),
         folder="x",
         summary=str(place.folder / "summary.txt"),
     )
-    assert "1 items drawn = 1 kept + 0 rejected" in (place.folder / "summary.txt").read_text(encoding="utf-8")
+    text = (place.folder / "summary.txt").read_text(encoding="utf-8")
+    assert "1 items drawn = 1 kept + 0 rejected" in text
+    assert "warnings" not in text

@@ -83,6 +83,49 @@ def test_what_is_not_an_item_is_told_and_counted(planted, origin, items, told):
         assert line in said
 
 
+@pytest.mark.parametrize(
+    ("origin", "folder", "archive", "top"),
+    [
+        ("coco_2017", "train2017/", "train2017.zip", "train2017/"),
+        ("forensynths", "progan_train/", "progan_train.zip", ""),
+        ("forensynths", "progan_val/", "progan_val.zip", "progan_val/"),
+        ("forensynths", "test/", "CNN_synth_testset.zip", ""),
+        ("forensynths", "test/", "CNN_synth_testset.zip", "CNN_synth_testset/"),
+        ("imaginet", "imaginet/", "imaginet.7z.001", ""),
+        ("imaginet", "imaginet/", "imaginet.7z.001", "imaginet/"),
+        ("imagenet_2012", "train/", "imagenet-object-localization-challenge.zip", "ILSVRC/Data/CLS-LOC/train/"),
+    ],
+)
+def test_an_archive_gives_what_the_folder_it_unpacks_to_gives(origin, folder, archive, top):
+    card = load_checked("origin", CARDS / f"{origin}.yaml")
+    assert {folder, archive} <= {file["path"] for file in card["files"] if file.get("choice")}
+    names = {"coco_2017": ["000000000078.jpg", "000000000079.jpg"]}.get(origin) or TREES[origin][folder]
+    options = card["recipe"]["reader"]
+
+    def items(file: str, below: str) -> list[dict]:
+        listing = Listing(members=[(file, below + name) for name in names], document=lambda name: {"annotations": []})
+        return [item for item in reader(options["name"])(listing, options) if not isinstance(item, Skip)]
+
+    unpacked, packed = items(folder, ""), items(archive, top)
+    assert unpacked
+    for one, other in zip(unpacked, packed, strict=True):
+        assert (other["source_file"], other["source_member"]) == (archive, top + one["source_member"])
+        assert one | {"source_file": "", "source_member": ""} == other | {"source_file": "", "source_member": ""}
+
+
+def test_validation_images_of_imagenet_have_their_class_from_the_folder_or_the_table():
+    options = load_checked("origin", CARDS / "imagenet_2012.yaml")["recipe"]["reader"]
+    name = "ILSVRC2012_val_00000001.JPEG"
+    solution = [{"ImageId": "ILSVRC2012_val_00000001", "PredictionString": "n01751748 1 2 3 4"}]
+    places = [("val/", f"n01751748/{name}"), ("val/", name), ("ILSVRC2012_img_val.tar", name)]
+    places += [("imagenet-object-localization-challenge.zip", f"ILSVRC/Data/CLS-LOC/val/{name}")]
+    places += [("ILSVRC/", f"Data/CLS-LOC/val/{name}")]
+    for place in places:
+        listing = Listing(files=["LOC_val_solution.csv"], members=[place], table=lambda *_: solution)
+        (item,) = reader("imagenet")(listing, options)
+        assert (item["id"], item["class_label"]) == ("ILSVRC2012_val/n01751748/ILSVRC2012_val_00000001", "n01751748")
+
+
 TOLD = {
     "Artifact/cycle_gan/st/photo2monet/img014227": ("image/photo2monet", "Monet painting"),
     "Artifact/cycle_gan/st/horse2zebra/img001392": ("image/horse2zebra", "zebra"),
@@ -204,12 +247,21 @@ def test_optional_files_may_be_missing_but_not_all(tmp_path, progress):
     card = load_checked("origin", CARDS / "genimage.yaml")
     placed = tmp_path / "placed"
     placed.mkdir()
-    step = {"origin": "genimage", "card": "card.yaml", "files": card["files"], "access": "manual", "instructions": "get it"}
+    step = {
+        "origin": "genimage",
+        "card": str(CARDS / "genimage.yaml"),
+        "files": card["files"],
+        "access": "manual",
+        "instructions": "get it",
+    }
     step |= {"placed": str(placed), "folder": str(tmp_path / "here"), "receipt": str(tmp_path / "r.json"), "progress": progress}
-    with pytest.raises(TouchstoneError, match=r"8 file\(s\)"):
+    with pytest.raises(TouchstoneError, match="any of ADM/imagenet_ai_0508_adm"):
         fetch_origin(**step)
     (placed / "ADM").mkdir()
     (placed / "ADM/imagenet_ai_0508_adm.zip").write_bytes(b"zip")
     fetch_origin(**step)
-    assert [file["name"] for file in read_json(tmp_path / "r.json")["files"]] == ["ADM/imagenet_ai_0508_adm.zip"]
+    assert [file["name"] for file in read_json(tmp_path / "r.json")["files"]] == [
+        "ADM/imagenet_ai_0508_adm.zip",
+        "imagenet_classes.csv",
+    ]
     assert "goes on without BigGAN/" in progress.streams[0].getvalue()

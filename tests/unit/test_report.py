@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
-from tests.finished import CARDS, CELLS, HASH, REJECTED, TEXTS, WANTED, make_dataset, manifest_schema, tables_of
+from tests.finished import CARDS, CELLS, HASH, REJECTED, TEXTS, WANTED, make_dataset, manifest_schema, tables_of, verdicts_of
 
 from touchstone.contact_sheet import contact_sheet
 from touchstone.errors import TouchstoneError
@@ -67,7 +67,7 @@ def written(folder, **changes: object) -> str:
     made = make_dataset(folder)
     sheet = str(folder / "contact_sheet.png")
     contact_sheet(manifest=made["manifest"], folder=str(folder), sheet=sheet, per_generator=3, progress=Progress("publish"))
-    options = TEXTS | tables_of(made) | {"sheet": sheet, "versions": {"Snakemake": "9.27.1"}} | changes
+    options = TEXTS | tables_of(made) | verdicts_of(folder) | {"sheet": sheet, "versions": {"Snakemake": "9.27.1"}} | changes
     write_report(**options, report=str(folder / "report.html"), progress=Progress("publish"))
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -121,6 +121,21 @@ def test_the_ledger_closes_on_the_page(page):
         assert shown[0] == wanted
         assert drawn == kept + sum(shown[4:])
         assert missing == wanted - kept
+
+
+def test_gates_are_shown_with_verdict_and_mend(page):
+    for verdict in ("failed", "warned", "off", "passed"):
+        word, _, what, value, limit = page.cells("gates", gate=f"gate_{verdict}")
+        assert word["text"] == verdict
+        assert f"it {verdict}" in what["text"]
+        assert ("mend <it>" in what["text"]) == (verdict in ("failed", "warned"))
+        assert (value["attrs"]["data-value"], limit["attrs"]["data-value"]) == ("0.5", "0.25")
+
+
+def test_facts_that_give_the_label_away_are_shown(page):
+    (value, _) = page.cells("gates", fact="format")
+    assert value["text"] == "0.90"
+    assert not page.cells("gates", fact="width")  # as good as chance
 
 
 def test_reasons_are_explained(page):

@@ -26,7 +26,7 @@ class Place:
     """Origins drawn and taken, as the steps before leave them."""
 
     def __init__(self, folder: Path, progress):
-        self.folder, self.progress, self.drawn, self.shards = folder, progress, [], []
+        self.folder, self.progress, self.drawn, self.shards, self.takedown = folder, progress, [], [], []
 
     def add(self, origin: str, pictures: list, per_shard: int = 3, part: str = "painter", **columns: list) -> None:
         """An origin of these encoded pictures; None is a picture that could not be taken."""
@@ -55,7 +55,15 @@ class Place:
 
     def screen(self, shards: list[str] | None = None, **limits: int) -> list[dict]:
         out = str(self.folder / "screen.parquet")
-        screen(drawn=self.drawn, shards=shards or self.shards, limits=LIMITS | limits, seed=SEED, out=out, progress=self.progress)
+        screen(
+            drawn=self.drawn,
+            shards=shards or self.shards,
+            takedown=[str(path) for path in self.takedown],
+            limits=LIMITS | limits,
+            seed=SEED,
+            out=out,
+            progress=self.progress,
+        )
         table = pq.read_table(out)
         assert table.schema.equals(SCREENED)
         return table.to_pylist()
@@ -306,3 +314,30 @@ def test_an_item_of_which_nothing_could_be_taken_alone(place):
     assert verdicts(rows) == {"a/0": ("take", "unreadable"), "a/1": ("take", "unreadable")}
     assert len({row["group"] for row in rows}) == 2
     assert pa.types.is_uint64(pq.read_schema(place.folder / "screen.parquet").field("group").type)
+
+
+# -- takedown ----------------------------------------------------------------------------------------
+
+
+def test_what_is_on_a_list_is_taken_down_by_any_of_its_columns(place, tmp_path):
+    urls = [f"https://example.org/{number}" for number in range(6)]
+    place.add("a", [encode(drawing(seed=number), "PNG") for number in range(6)], source_url=urls)
+    rows = place.screen()
+    (tmp_path / "ids.txt").write_text("a/1\na/99\n", encoding="utf-8")
+    (tmp_path / "hashes.csv").write_text(f"sha256\n{rows[3]['sha256']}\n", encoding="utf-8")
+    (tmp_path / "urls.csv").write_text("source_url\nhttps://example.org/4\n\n", encoding="utf-8")
+    place.takedown = [tmp_path / name for name in ("ids.txt", "hashes.csv", "urls.csv")]
+    rows = place.screen()
+    assert verdicts(rows) == {f"a/{number}": ("screen", "taken_down") for number in (1, 3, 4)}
+    assert {row["id"]: row["detail"] for row in rows if row["reason"]} == {
+        "a/1": "ids.txt",
+        "a/3": "hashes.csv",
+        "a/4": "urls.csv",
+    }
+
+
+def test_a_takedown_list_that_cannot_be_read_stops_the_step(place, tmp_path):
+    place.add("a", [encode(drawing(), "PNG")])
+    place.takedown = [tmp_path / "gone.csv"]
+    with pytest.raises(TouchstoneError, match=r"cannot be read[\s\S]*gone\.csv"):
+        place.screen()

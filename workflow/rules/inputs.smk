@@ -44,6 +44,12 @@ def tables():
     ]
 
 
+def published():
+    """What users of the finished dataset read."""
+    names = ("gates.json", "report.html", "README.md", "croissant.json", "summary.txt")
+    return [f"results/{DATASET}/{name}" for name in names]
+
+
 def lists_beside_card(wildcards):
     """Lists that come with the card; a missing one is for fetch_origin to tell of."""
     return [

@@ -3,10 +3,17 @@
 from touchstone.parts import numbered
 
 
+def part_of(origin, generator):
+    """The images of one generator of one origin that the dataset wants."""
+    return next(
+        part for part in CATALOGUE.parts_of(origin) if part.generator == generator
+    )
+
+
 def survivors_before(wildcards):
     """For a shard of spares: how many images the shards before them have given."""
     generator, _, number = wildcards.shard.rpartition("-")
-    first = CATALOGUE.part(wildcards.origin, generator).usable
+    first = part_of(wildcards.origin, generator).usable
     if int(number) * CATALOGUE.dataset["shard_items"] < first:
         return []
     return f"results/{wildcards.dataset}/origins/{wildcards.origin}/survivors/{generator}.json"
@@ -14,7 +21,7 @@ def survivors_before(wildcards):
 
 def shards_before_spares(wildcards):
     """Shards of a part whose addresses are asked for in any case."""
-    first = CATALOGUE.part(wildcards.origin, wildcards.part).usable
+    first = part_of(wildcards.origin, wildcards.part).usable
     return [
         f"results/{wildcards.dataset}/origins/{wildcards.origin}/{shard}.parquet"
         for shard in numbered(first, CATALOGUE.dataset["shard_items"], wildcards.part)
@@ -23,13 +30,13 @@ def shards_before_spares(wildcards):
 
 def part_to_count(wildcards):
     """Numbers of a part that tell how many spares it needs."""
-    part = CATALOGUE.part(wildcards.origin, wildcards.part)
-    shortfall = CATALOGUE.dataset["gates"]["max_shortfall"]
+    part = part_of(wildcards.origin, wildcards.part)
+    gate = CATALOGUE.dataset["gates"]["shortfall"]
     return {
         "usable": part.usable,
         "drawn": part.drawn,
         "quota": part.quota,
-        "max_shortfall": shortfall,
+        "max_shortfall": gate["limit"] if gate["action"] == "fail" else 1,
         "survival": part.survival,
     }
 

@@ -1,7 +1,8 @@
 """list: every item of an origin as a row, before any pixel is read.
 
 In:  the origin's receipt; for an origin that varies another's images, that origin's index too.
-Out: results/origins/<origin>/index.parquet, one row of record.ITEM per item.
+Out: results/origins/<origin>/index.parquet, one row of record.ITEM per item; on demand files.csv beside
+     it: which files of the origin's folders and archives the index uses, and what lists name in vain.
 """
 
 
@@ -27,3 +28,24 @@ rule list_origin:
         generators=generators_of,
     script:
         "../scripts/list_origin.py"
+
+
+rule list_files:
+    input:
+        receipt=receipt_of_origin,
+        index="results/origins/{origin}/index.parquet",
+    output:
+        table="results/origins/{origin}/files.csv",
+    log:
+        "logs/list_files/{origin}.log",
+    benchmark:
+        "logs/benchmarks/list_files/{origin}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="4G",
+        runtime="1h",
+    params:
+        reader=lookup("{origin}/recipe/reader", within=CATALOGUE.cards),
+    script:
+        "../scripts/list_files.py"

@@ -1,7 +1,8 @@
 """publish: what a user needs to trust the dataset, and to pass it on.
 
-In:  packed shards, selection and ledger, and the cards of the origins.
-Out: manifest.parquet, gates.json, README.md, contact_sheet.png, report.html, summary.txt.
+In:  packed shards, selection and ledger, what the audit found, and the cards of the origins.
+Out: manifest.parquet, README.md, croissant.json, summary.txt. Where a gate failed there is a report,
+     and no README.md: the build stops.
 """
 
 ABOUT = {
@@ -14,6 +15,7 @@ CARDS = CATALOGUE.published_cards()
 rule write_manifest:
     input:
         packed=built("packed"),
+        selection="results/{dataset}/selection.parquet",
         ledger="results/{dataset}/ledger.parquet",
     output:
         manifest="results/{dataset}/manifest.parquet",
@@ -32,85 +34,12 @@ rule write_manifest:
         "../scripts/write_manifest.py"
 
 
-rule check_gates:
-    input:
-        selection="results/{dataset}/selection.parquet",
-        ledger="results/{dataset}/ledger.parquet",
-    output:
-        gates="results/{dataset}/gates.json",
-    log:
-        "logs/check_gates/{dataset}.log",
-    benchmark:
-        "logs/benchmarks/check_gates/{dataset}.jsonl"
-    conda:
-        "../../envs/touchstone.yaml"
-    resources:
-        mem="4G",
-        runtime="30m",
-    params:
-        limits=CATALOGUE.dataset["gates"] | {"survival": survival_of_origins()},
-        dataset_file=f"{DATASET}.yaml",
-    script:
-        "../scripts/check_gates.py"
-
-
-rule contact_sheet:
-    input:
-        manifest="results/{dataset}/manifest.parquet",
-    output:
-        sheet=report(
-            "results/{dataset}/contact_sheet.png",
-            caption="../report/contact_sheet.rst",
-            category="Pictures",
-        ),
-    log:
-        "logs/contact_sheet/{dataset}.log",
-    benchmark:
-        "logs/benchmarks/contact_sheet/{dataset}.jsonl"
-    conda:
-        "../../envs/touchstone.yaml"
-    resources:
-        mem="4G",
-        runtime="30m",
-    params:
-        folder=subpath(output.sheet, parent=True),
-    script:
-        "../scripts/contact_sheet.py"
-
-
-rule write_report:
-    input:
-        manifest="results/{dataset}/manifest.parquet",
-        ledger="results/{dataset}/ledger.parquet",
-        sheet="results/{dataset}/contact_sheet.png",
-        gates="results/{dataset}/gates.json",
-    output:
-        report=report(
-            "results/{dataset}/report.html",
-            caption="../report/report.rst",
-            category="Report",
-        ),
-    log:
-        "logs/write_report/{dataset}.log",
-    benchmark:
-        "logs/benchmarks/write_report/{dataset}.jsonl"
-    conda:
-        "../../envs/touchstone.yaml"
-    resources:
-        mem="4G",
-        runtime="30m",
-    params:
-        cards=CARDS,
-        about=ABOUT,
-    script:
-        "../scripts/write_report.py"
-
-
 rule write_card:
     input:
         manifest="results/{dataset}/manifest.parquet",
         ledger="results/{dataset}/ledger.parquet",
         gates="results/{dataset}/gates.json",
+        report="results/{dataset}/report.html",
     output:
         readme="results/{dataset}/README.md",
     log:
@@ -125,16 +54,40 @@ rule write_card:
     params:
         cards=CARDS,
         about=ABOUT,
+        dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/write_card.py"
+
+
+rule write_croissant:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+        ledger="results/{dataset}/ledger.parquet",
+        readme="results/{dataset}/README.md",
+    output:
+        croissant="results/{dataset}/croissant.json",
+    log:
+        "logs/write_croissant/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/write_croissant/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="2G",
+        runtime="30m",
+    params:
+        cards=CARDS,
+        about=ABOUT,
+    script:
+        "../scripts/write_croissant.py"
 
 
 rule write_summary:
     input:
         ledger="results/{dataset}/ledger.parquet",
         manifest="results/{dataset}/manifest.parquet",
+        gates="results/{dataset}/gates.json",
         readme="results/{dataset}/README.md",
-        report="results/{dataset}/report.html",
     output:
         summary="results/{dataset}/summary.txt",
     log:

@@ -12,6 +12,7 @@ rule screen:
             for origin in CATALOGUE.origins
         ],
         shards=built("shards"),
+        takedown=CATALOGUE.beside_dataset(CATALOGUE.dataset["takedown"]),
     output:
         screen="results/{dataset}/screen.parquet",
     log:

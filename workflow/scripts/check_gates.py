@@ -1,14 +1,16 @@
-"""Stop the build if the dataset is not what was asked for."""
+"""Compare what the audit found with the dataset's limits."""
 
+from touchstone.audit.gates import check_gates
 from touchstone.job import job
-from touchstone.publish import check_gates
 
-with job(snakemake.log[0], "publish", "gates") as progress:
+with job(snakemake.log[0], "audit", "gates") as progress:
     check_gates(
-        selection=snakemake.input.selection,
         ledger=snakemake.input.ledger,
+        leaks=snakemake.input.leaks,
+        shortcuts=snakemake.input.shortcuts,
+        pixels=snakemake.input.pixels,
         limits=snakemake.params.limits,
-        dataset_file=snakemake.params.dataset_file,
+        survival=snakemake.params.survival,
         gates=snakemake.output.gates,
         progress=progress,
     )

@@ -7,6 +7,7 @@ with job(snakemake.log[0], "screen", "") as progress:
     screen(
         drawn=snakemake.input.drawn,
         shards=snakemake.input.shards,
+        takedown=snakemake.input.get("takedown", []),
         limits=snakemake.params.limits,
         seed=snakemake.params.seed,
         out=snakemake.output.screen,

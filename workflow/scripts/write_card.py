@@ -1,9 +1,11 @@
-"""Write the dataset card."""
+"""Write the dataset card, if the dataset passes its gates."""
 
+from touchstone.audit.gates import require_passed
 from touchstone.dataset_card import write_card
 from touchstone.job import job
 
 with job(snakemake.log[0], "publish", "dataset card") as progress:
+    require_passed(snakemake.input.gates, snakemake.input.report, snakemake.params.dataset_file)
     write_card(
         manifest=snakemake.input.manifest,
         ledger=snakemake.input.ledger,

@@ -8,6 +8,8 @@ with job(snakemake.log[0], "publish", "report") as progress:
         manifest=snakemake.input.manifest,
         ledger=snakemake.input.ledger,
         sheet=snakemake.input.sheet,
+        gates=snakemake.input.gates,
+        shortcuts=snakemake.input.shortcuts,
         cards=snakemake.params.cards,
         name=snakemake.wildcards.dataset,
         report=snakemake.output.report,

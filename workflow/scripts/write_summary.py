@@ -7,6 +7,7 @@ with job(snakemake.log[0], "publish", "summary"):
     write_summary(
         ledger=snakemake.input.ledger,
         manifest=snakemake.input.manifest,
+        gates=snakemake.input.gates,
         folder=snakemake.params.folder,
         summary=snakemake.output.summary,
     )

@@ -17,6 +17,7 @@ from touchstone.parts import REAL, Part, apportion, numbered
 GPUS_PER_NODE = 4
 # Targets, and folders beside those of the origins.
 RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports", "survivors"}
+RESERVED |= {"retry_failures", "check_network", "compare_scrapes"}
 
 
 class Catalogue:
@@ -157,8 +158,7 @@ class Catalogue:
         parts = []
         for origin, entry in self.dataset.get("fakes", {}).items():
             for generator, quota in self._quotas(origin, entry["quota"]).items():
-                targets, survival = apportion(quota, splits), entry.get("survival", 1.0)
-                parts.append(Part(origin, generator, targets, self._margin(entry), survival=survival))
+                parts.append(Part(origin, generator, apportion(quota, splits), **self._spares(entry)))
         reals = self.dataset.get("reals", {})
         shares = {origin: entry["share"] for origin, entry in reals.items() if "share" in entry}
         matched = {split: apportion(sum(part.targets[split] for part in parts), shares) if shares else {} for split in splits}
@@ -167,12 +167,11 @@ class Catalogue:
                 targets = {split: matched[split][origin] for split in splits}
             else:
                 targets = apportion(entry["quota"], splits)
-            survival = entry.get("survival", 1.0)
-            parts.append(Part(origin, REAL, targets, self._margin(entry), matched=origin in shares, survival=survival))
+            parts.append(Part(origin, REAL, targets, matched=origin in shares, **self._spares(entry)))
         return parts
 
-    def _margin(self, entry: dict) -> float:
-        return entry.get("margin", self.dataset["margin"])
+    def _spares(self, entry: dict) -> dict[str, float]:
+        return {"margin": entry.get("margin", self.dataset["margin"]), "survival": entry.get("survival", 1.0)}
 
     def _quotas(self, origin: str, quota: int | dict[str, int]) -> dict[str, int]:
         if isinstance(quota, dict):
@@ -188,9 +187,6 @@ class Catalogue:
 
     def parts_of(self, origin: str) -> list[Part]:
         return [part for part in self.parts if part.origin == origin]
-
-    def part(self, origin: str, generator: str) -> Part:
-        return next(part for part in self.parts if (part.origin, part.generator) == (origin, generator))
 
     def shards(self, origin: str) -> list[str]:
         """Shards that the take of ``origin`` makes. Each holds one generator, so quotas can grow
@@ -243,6 +239,10 @@ class Catalogue:
         card = self.card(origin)
         sources = [file.get("source", "") for file in card.get("files", [])]
         return [Path(card["file"]).parent / source[5:] for source in sources if source.startswith("card:")]
+
+    def beside_dataset(self, names: list[str]) -> list[str]:
+        """Paths of files named in the dataset file, which are relative to it."""
+        return [os.path.relpath(self.dataset_file.parent / name) for name in names]
 
     def source_of_pairs(self, origin: str) -> str | None:
         """The origin whose images this one varies, if it does."""

@@ -32,10 +32,14 @@ WANTED = {  # a rule of JSON Schema, in words
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
-    """Safe YAML in which dates stay texts, and a key that is no text or occurs twice is a mistake."""
+    """Safe YAML in which dates, on, off, yes and no stay texts; a key that is no text or occurs twice is a mistake."""
 
     yaml_implicit_resolvers: ClassVar = {
-        first: [(tag, pattern) for tag, pattern in resolvers if not tag.endswith(":timestamp")]
+        first: [
+            (tag, pattern)
+            for tag, pattern in resolvers
+            if not tag.endswith(":timestamp") and (not tag.endswith(":bool") or first in "tTfF")
+        ]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
@@ -166,4 +170,6 @@ def _fill(value: object, schema: object, root: dict) -> None:
 
 
 def _has_defaults(schema: dict) -> bool:
-    return any(isinstance(below, dict) and "default" in below for below in schema.get("properties", {}).values())
+    """Whether a default stands in an object's schema, or in that of an object below it."""
+    below = [entry for entry in schema.get("properties", {}).values() if isinstance(entry, dict)]
+    return any("default" in entry or (entry.get("type") == "object" and _has_defaults(entry)) for entry in below)

@@ -54,10 +54,11 @@ def fetch_origin(
     """
     sources = {file["path"]: _lies_at(file, card, placed, folder) for file in files}
     absent = [name for name, source in sources.items() if source is None]
-    optional = {file["path"] for file in files if file.get("optional")}
-    missing = [name for name in absent if name not in optional]
-    if missing or (absent and len(absent) == len(files)):
-        missing = missing or absent
+    choice = [file["path"] for file in files if file.get("choice")]
+    missing = [file["path"] for file in files if file["path"] in absent and not (file.get("optional") or file.get("choice"))]
+    if choice and {*choice} <= {*absent}:
+        missing.append(f"any of {', '.join(choice)}")
+    if missing:
         raise TouchstoneError(
             f"{len(missing)} file(s) of origin {origin!r} are not there: {', '.join(missing)}",
             where=f"{placed or folder} (card {card}, access: {access})",

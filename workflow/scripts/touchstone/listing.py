@@ -44,14 +44,7 @@ def list_origin(
         TouchstoneError: No items, or an unknown generator.
     """
     files = read_json(receipt)["files"] if receipt else []
-    listing = Listing(
-        files=[file["name"] for file in files],
-        members=_members(files),
-        table=lambda name, columns: tables.rows(path_of(files, name), columns),
-        document=lambda name: _document(path_of(files, name)),
-        tables=_tables(files),
-        pairs=_index_rows(pairs) if pairs else (),
-    )
+    listing = listing_of(files, pairs)
     prefix = recipe["reader"].get("prefix", origin)
     defaults = EMPTY | common(origin, prefix, licence)
     skipped = Tally()
@@ -82,6 +75,18 @@ def list_origin(
     for line in [*skipped.lines("skipped:"), *listing.notes.lines("listed without")]:
         progress.say(line)
     progress.finish()
+
+
+def listing_of(files: list[dict], pairs: str | None = None) -> Listing:
+    """What a reader is shown of the ``files`` of a receipt."""
+    return Listing(
+        files=[file["name"] for file in files],
+        members=_members(files),
+        table=lambda name, columns: tables.rows(path_of(files, name), columns),
+        document=lambda name: _document(path_of(files, name)),
+        tables=_tables(files),
+        pairs=_index_rows(pairs) if pairs else (),
+    )
 
 
 def complete(item: dict, origin: str, generators: dict, kind: str, licence: str, prefix: str | None = None) -> dict:

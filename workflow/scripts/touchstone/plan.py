@@ -53,7 +53,7 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     images = sum(part.quota for part in catalogue.parts)
     n_bytes = _sum(part.quota * cost if (cost := _bytes(catalogue, part.origin)) else None for part in catalogue.parts)
     rows.append(Row("pack", "all origins", len(packed), images, n_bytes, FILES_PER_SHARD["pack"] * len(packed)))
-    rows.append(Row("publish", "manifest, gates, card, report", 6, images, files=19))
+    rows.append(Row("publish", "manifest, audit, card, report", 10, images, files=31))
     return rows
 
 

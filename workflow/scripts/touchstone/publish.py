@@ -1,23 +1,31 @@
-"""The publish step: the manifest with its root hash, the gates, and the closing summary."""
+"""The publish step: the manifest with its root hash, and the closing summary."""
 
 from __future__ import annotations
 
 import hashlib
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from touchstone import __version__
 from touchstone.errors import TouchstoneError
-from touchstone.files import replacing, write_json, write_text
+from touchstone.files import read_json, replacing, write_text
 from touchstone.progress import Progress
-from touchstone.record import KEPT, MANIFEST, REASONS, REJECTED
+from touchstone.record import KEPT, MANIFEST, PACKED
 from touchstone.shards import read_shard
 
+IN_ROOT_HASH = ("id", "sha256", "split", "label", "generator")
 
-def write_manifest(*, packed: list[str], folder: str, ledger: str, manifest: str, progress: Progress) -> None:
-    """Write ``record.MANIFEST`` of the packed shards, whose metadata holds the ``root_hash``.
+
+def write_manifest(
+    *, packed: list[str], folder: str, selection: str, ledger: str, code: str, manifest: str, progress: Progress
+) -> None:
+    """Write ``record.MANIFEST`` of the packed shards, whose metadata holds ``root_hash`` and ``code``.
 
     The root hash is the SHA-256 over the sorted lines ``id, sha256, split, label, generator``
     (tab-separated): what the dataset is, however it is cut into files.
@@ -28,42 +36,54 @@ def write_manifest(*, packed: list[str], folder: str, ledger: str, manifest: str
     Args:
         packed: Packed shards, ``<folder>/data/<split>/<shard>.parquet``.
         folder: The dataset's folder.
+        selection: Table of ``record.SELECTED``, which knows every image's group.
+        code: Version of the code that built it.
 
     Raises:
         TouchstoneError: The shards hold another number of images than the ledger says was kept.
     """
     _delete_remains(packed, Path(folder), progress)
     progress.start(len(packed), "shards")
-    tables = []
-    columns = [name for name in MANIFEST.names if name not in ("split", "file", "row")]
-    for path in sorted(packed):
-        table = read_shard(path, columns).replace_schema_metadata()
-        place = Path(path)
-        extra = {
-            "split": pa.repeat(place.parent.name, len(table)),
-            "file": pa.repeat(place.relative_to(folder).as_posix(), len(table)),
-            "row": pa.array(range(len(table)), pa.int32()),
-        }
-        for name, values in extra.items():
-            table = table.append_column(name, values)
-        tables.append(table.select(MANIFEST.names).cast(MANIFEST))
-        progress.advance()
-    table = pa.concat_tables(tables)
+    hashed = pa.concat_tables(_with_split(path, IN_ROOT_HASH) for path in packed)
     kept = pc.sum(pq.read_table(ledger, filters=[("state", "==", KEPT)])["items"]).as_py() or 0
-    if kept != len(table):
+    if kept != len(hashed):
         raise TouchstoneError(
-            f"the ledger says {kept:,} images were kept, the shards hold {len(table):,}",
+            f"the ledger says {kept:,} images were kept, the shards hold {len(hashed):,}",
             where=folder,
             mend=f"remake them: rm -r {folder}/data and run again",
         )
-    with replacing(manifest) as temporary:
-        pq.write_table(table.replace_schema_metadata({"root_hash": root_hash(table)}), temporary, compression="zstd")
-    progress.finish(f"{len(table):,} images")
+    metadata = {"root_hash": root_hash(hashed), "code": code}
+    groups = pq.read_table(selection, columns=["id", "group"], filters=[("state", "==", KEPT)])
+    with (
+        replacing(manifest) as temporary,
+        pq.ParquetWriter(temporary, MANIFEST.with_metadata(metadata), compression="zstd") as writer,
+    ):
+        for path in sorted(packed):
+            table = _with_split(path, [field.name for field in PACKED if field.name != "image"])
+            extra = {
+                "group": groups["group"].take(pc.index_in(table["id"], groups["id"])),
+                "file": pa.repeat(Path(path).relative_to(folder).as_posix(), len(table)),
+                "row": pa.array(range(len(table)), pa.int32()),
+            }
+            for name, values in extra.items():
+                table = table.append_column(name, values)
+            writer.write_table(table.select(MANIFEST.names).cast(writer.schema))
+            progress.advance()
+    progress.finish(f"{len(hashed):,} images")
+
+
+def version_of_code(home: str) -> str:
+    """Version of Touchstone and, where the file ``home`` is in a git checkout, its commit: ``0.1.0 (26d4544)``."""
+    git = ["git", "-C", str(Path(home).parent), "describe", "--always", "--dirty", "--abbrev=12"]
+    with suppress(OSError, subprocess.SubprocessError):
+        commit = subprocess.run(git, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+        return f"{__version__} ({commit})"
+    return __version__
 
 
 def root_hash(table: pa.Table) -> str:
     """SHA-256 over the sorted lines of id, sha256, split, label and generator of every image."""
-    columns = [pc.cast(table[name], pa.string()) for name in ("id", "sha256", "split", "label", "generator")]
+    columns = [pc.cast(table[name], pa.string()) for name in IN_ROOT_HASH]
     lines = pc.binary_join_element_wise(*columns, "\t").to_pylist()
     digest = hashlib.sha256()
     for line in sorted(lines):
@@ -71,49 +91,8 @@ def root_hash(table: pa.Table) -> str:
     return digest.hexdigest()
 
 
-def check_gates(*, selection: str, ledger: str, limits: dict, dataset_file: str, gates: str, progress: Progress) -> None:
-    """Stop the build where the dataset is not what was asked for; else write what was measured.
-
-    Args:
-        limits: The dataset's ``gates``, and ``survival``: the part of an origin's addresses that was expected to
-            live. What was expected to be dead does not count as rejected.
-
-    Raises:
-        TouchstoneError: Too many items of an origin were rejected for a fault, a quota is short by
-            more than allowed, or a group is torn. All that is wrong is named at once.
-    """
-    sums = pq.read_table(ledger)
-    progress.start(0)
-    measured = {"origins": _rejected_shares(sums), "parts": _shortfalls(sums), "torn_groups": _torn(selection)}
-    faults = []
-    for origin, values in measured["origins"].items():
-        allowed = 1 - limits["survival"].get(origin, 1) * (1 - limits["max_rejected"])
-        if values["share"] > allowed + 1e-9:
-            reasons = ", ".join(f"{count:,} {reason} ({REASONS[reason][1]})" for reason, count in values["reasons"].items())
-            faults.append(
-                f"{origin}: {values['faulty']:,} of {values['drawn']:,} items are rejected ({100 * values['share']:.3g}%, "
-                f"gates.max_rejected allows {100 * allowed:.3g}%): {reasons}"
-            )
-    for name, values in measured["parts"].items():
-        if values["wanted"] and values["missing"] / values["wanted"] > limits["max_shortfall"]:
-            faults.append(
-                f"{name}: {values['missing']:,} of {values['wanted']:,} images are missing "
-                f"(gates.max_shortfall allows {100 * limits['max_shortfall']:g}%): raise its margin, or lower its quota"
-            )
-    if measured["torn_groups"]:
-        faults.append(f"{measured['torn_groups']:,} groups are torn between splits: report this, it is a defect of Touchstone")
-    if faults:
-        raise TouchstoneError(
-            "the dataset does not pass its gates\n" + "\n".join(f"  - {fault}" for fault in faults),
-            where=f"{dataset_file}; every item and its reason: {selection}",
-            mend="mend the origin, or change margin, quota or gates in the dataset file",
-        )
-    write_json(gates, measured | {"limits": limits})
-    progress.finish("all gates passed")
-
-
-def write_summary(*, ledger: str, manifest: str, folder: str, summary: str) -> None:
-    """Write, and print, the few lines that end a build: kept, rejected, and where it all lies."""
+def write_summary(*, ledger: str, manifest: str, gates: str, folder: str, summary: str) -> None:
+    """Write, and print, the few lines that end a build: kept, rejected, warnings, and where it all lies."""
     sums = pq.read_table(ledger)
     kept, rejected = ({}, {})
     for row in sums.to_pylist():
@@ -128,6 +107,12 @@ def write_summary(*, ledger: str, manifest: str, folder: str, summary: str) -> N
     lines += ["", f"    {drawn:,} items drawn = {total:,} kept + {drawn - total:,} rejected", ""]
     lines += [_line("rejected", {"real": "real", "fake": "fake"})]
     lines += [_line(name, counts) for name, counts in sorted(rejected.items(), key=lambda pair: -sum(pair[1].values()))]
+    warned = [entry for entry in read_json(gates) if entry["verdict"] == "warned"]
+    if warned:
+        lines += ["", "    warnings (the report tells how to mend them)"]
+    for gate in dict.fromkeys(entry["gate"] for entry in warned):
+        mine = [entry["what"] for entry in warned if entry["gate"] == gate]
+        lines.append(f"    {gate:<10} {mine[0]}" + (f" (and {len(mine) - 1} more)" if len(mine) > 1 else ""))
     hash_ = pq.read_schema(manifest).metadata[b"root_hash"].decode()
     lines += ["", f"    dataset    {folder}", f"    report     {folder}/report.html", f"    root hash  {hash_}"]
     write_text(summary, "\n".join(lines) + "\n")
@@ -140,41 +125,15 @@ def _line(name: str, counts: dict) -> str:
     return f"    {name:<22}{real:>10}{fake:>10}"
 
 
+def _with_split(path: str, columns: Iterable[str]) -> pa.Table:
+    """Columns of a packed shard, and the split its folder is called after."""
+    table = read_shard(path, [name for name in columns if name != "split"]).replace_schema_metadata()
+    return table.append_column("split", pa.repeat(Path(path).parent.name, len(table)))
+
+
 def _delete_remains(packed: list[str], folder: Path, progress: Progress) -> None:
     expected = {Path(path) for path in packed}
     for path in sorted((folder / "data").rglob("*.parquet")):
         if path not in expected:
             path.unlink()
             progress.say(f"deleted {path}, which the configuration no longer asks for")
-
-
-def _rejected_shares(sums: pa.Table) -> dict[str, dict]:
-    """Per origin: items drawn, items rejected for a fault, their share, and counts by reason."""
-    shares: dict[str, dict] = {}
-    for row in sums.to_pylist():
-        entry = shares.setdefault(row["origin"], {"drawn": 0, "faulty": 0, "reasons": {}})
-        entry["drawn"] += row["items"]
-        if row["state"] == REJECTED and REASONS[row["reason"]][0] == "fault":
-            entry["faulty"] += row["items"]
-            entry["reasons"][row["reason"]] = entry["reasons"].get(row["reason"], 0) + row["items"]
-    for entry in shares.values():
-        entry["share"] = entry["faulty"] / entry["drawn"]
-    return shares
-
-
-def _shortfalls(sums: pa.Table) -> dict[str, dict]:
-    """Per part: images wanted, kept and missing."""
-    parts: dict[str, dict] = {}
-    for row in sums.to_pylist():
-        entry = parts.setdefault(f"{row['origin']} {row['part']}", {"wanted": row["wanted"], "kept": 0})
-        entry["kept"] += row["items"] if row["state"] == KEPT else 0
-    for entry in parts.values():
-        entry["missing"] = entry["wanted"] - entry["kept"]
-    return parts
-
-
-def _torn(selection: str) -> int:
-    """Number of groups with kept images in more than one split."""
-    table = pq.read_table(selection, columns=["group", "split"], filters=[("state", "==", KEPT)])
-    splits = table.group_by("group").aggregate([("split", "count_distinct")])["split_count_distinct"]
-    return pc.sum(pc.greater(splits, 1)).as_py() or 0

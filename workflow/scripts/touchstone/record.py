@@ -135,18 +135,19 @@ LEDGER = pa.schema(
     ]
 )
 
-# A row of manifest.parquet: every image of the finished dataset.
+# A row of the finished dataset.
+PACKED = pa.schema([field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")])
+
+# A row of manifest.parquet: all that is known of an image of the finished dataset, and where it lies.
 MANIFEST = pa.schema(
     [
-        *[ITEM.field(name) for name in ("id", "origin", "label", "generator", "licence")],
-        *[FACTS.field(name) for name in ("format", "width", "height", "n_bytes", "jpeg_quality", "sha256")],
+        *[field for field in PACKED if field.name != "image"],
+        ("group", pa.uint64()),
         ("split", pa.string()),
         ("file", pa.string()),
         ("row", pa.int32()),
     ]
 )
-
-PACKED = pa.schema([field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")])
 
 TAKEN_OK, KEPT, REJECTED = "taken", "kept", "rejected"
 
@@ -167,6 +168,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "placeholder": ("fault", "the same picture is served for many addresses"),
     "unusable_source": ("fault", "the real image it is made from cannot be read"),
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
+    "taken_down": ("choice", "on the dataset's list of what must not be in it"),
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),
     "exact_duplicate": ("choice", "the same pixels are kept under another id"),
     "spare": ("choice", "drawn in reserve and not needed"),

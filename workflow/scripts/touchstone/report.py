@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from PIL import Image
 
 from touchstone.dataset_card import environment, tally
-from touchstone.files import write_text
+from touchstone.files import read_json, write_text
 from touchstone.progress import Progress
 
 SIDES = [64, 128, 256, 512, 1024, 2048, 4096]  # pixels
@@ -24,6 +24,8 @@ def write_report(
     manifest: str,
     ledger: str,
     sheet: str,
+    gates: str,
+    shortcuts: str,
     cards: dict[str, dict],
     name: str,
     title: str,
@@ -41,6 +43,8 @@ def write_report(
         manifest: ``manifest.parquet`` of the dataset.
         ledger: ``ledger.parquet`` of the dataset.
         sheet: The contact sheet, a PNG; it is embedded as JPEG, a tenth of its bytes.
+        gates: ``gates.json`` of the dataset, shown in its order.
+        shortcuts: ``audit/shortcuts.json`` of the dataset.
         cards: Title, homepage, licence, access, citation and kind of each origin.
         name: The dataset's name, as its file is called.
         splits: Share of each split, in the order to show them.
@@ -55,6 +59,7 @@ def write_report(
     text = environment().get_template("report.html.j2").render(
         counted, cards=cards, name=name, title=title, description=description, seed=seed, shares=splits,
         versions=versions or {}, note=note, comparisons=compare(manifest), sheet=_embedded(sheet),
+        gates=read_json(gates), shortcuts=read_json(shortcuts),
     )  # fmt: skip
     write_text(report, text)
     progress.finish(f"{counted['images']:,} images reported")

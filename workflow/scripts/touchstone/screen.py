@@ -19,6 +19,7 @@ from touchstone.draw import rank_keys
 from touchstone.duplicates import near_pairs
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
+from touchstone.image_lists import on_list, read_list
 from touchstone.progress import Progress
 from touchstone.record import REJECTED, SCREENED, TAKEN_OK
 from touchstone.shards import read_shard
@@ -26,22 +27,28 @@ from touchstone.shards import read_shard
 FACTS = ["phash", "luma_std", "source_url"]  # needed here and not passed on
 
 
-def screen(*, drawn: list[str], shards: list[str], limits: dict, seed: int, out: str, progress: Progress) -> None:
+def screen(
+    *, drawn: list[str], shards: list[str], takedown: list[str], limits: dict, seed: int, out: str, progress: Progress
+) -> None:
     """Write ``screen.parquet``: ``record.SCREENED`` for every drawn item.
 
     Args:
         drawn: ``draw.parquet`` of every origin, in the order of the dataset file.
         shards: All take shards, ``<folder>/<origin>/<shard>.parquet``.
+        takedown: Lists of images that must not be in the dataset, as ``image_lists.read_list`` reads them.
         limits: The dataset's ``screen``: ``min_side`` in pixels, ``near_duplicate_bits``, ``placeholder_addresses``.
         seed: The dataset's seed; a group's key is the least hash of (seed, id) of its members.
 
     Raises:
-        TouchstoneError: A shard does not hold exactly the items that were drawn for it.
+        TouchstoneError: A shard does not hold exactly the items that were drawn for it, or a list cannot be read.
     """
+    unwanted = [(path, read_list(path)) for path in takedown]
     by_name = {(Path(path).parent.name, Path(path).stem): path for path in shards}
     progress.start(len(shards), "shards")
     table = pa.concat_tables(_origin(path, by_name, progress) for path in drawn)
     state = Verdicts(table)
+    for path, listed in unwanted:
+        state.reject(on_list(table, listed), "taken_down", np.full(len(table), Path(path).name, dtype=object))
     state.reject(pc.equal(table["luma_std"], 0), "blank")
     short = pc.less(pc.min_element_wise(table["width"], table["height"]), limits["min_side"])
     state.reject(short, "too_small")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from touchstone import lists
 from touchstone.errors import TouchstoneError
 
 SUFFIXES = (".csv", ".tsv", ".parquet")
@@ -18,7 +19,7 @@ MAX_FIELD = 1_000_000  # characters of one csv field
 def rows(path: str | Path, columns: list[str]) -> Iterator[dict[str, str]]:
     """Rows of a csv, tsv or Parquet table as ``{column: text}``; a null is an empty text.
 
-    Only ``columns`` are read.
+    Only ``columns`` are read. A txt is a list, and ``columns`` are all its fields.
 
     Raises:
         TouchstoneError: The table is missing, empty, malformed, or lacks a column; names the row.
@@ -26,7 +27,7 @@ def rows(path: str | Path, columns: list[str]) -> Iterator[dict[str, str]]:
     path = Path(path)
     if not path.exists():
         raise TouchstoneError("a table of this origin is gone", where=path, mend="put it back, or fetch it again")
-    read = _parquet_rows if path.suffix == ".parquet" else _csv_rows
+    read = {".parquet": _parquet_rows, ".txt": lists.rows}.get(path.suffix, _csv_rows)
     count = 0
     for row in read(path, columns):
         count += 1

@@ -1,13 +1,11 @@
-"""ArtiFact: one folder per generator with a metadata.csv; the path says what an image shows.
-
-The ImageNet class is known by its number only: the names are not part of the data set.
-"""
+"""ArtiFact: one folder per generator with a metadata.csv; the path says what an image shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from touchstone import classes
 from touchstone.readers import Listing, Skip, no_picture
 
 FACES = {"denoising_diffusion_gan", "face_synthetics", "stylegan1"}  # made from noise
@@ -25,7 +23,9 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     Options:
         generators: ``{folder: generator}``; Diffusion-GAN's two are told apart by the image's own
             folder and have the keys ``diffusion_gan/ProjectedGAN`` and ``diffusion_gan/StyleGAN2``.
+        classes: Table of the words for ImageNet's classes.
     """
+    words = classes.by_number(listing, options.get("classes", ""))
     generators = options["generators"]
     for folder in dict.fromkeys(key.split("/")[0] for key in generators):
         table = f"{folder}/metadata.csv"
@@ -46,13 +46,16 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             elif key not in generators:
                 yield Skip(f"{folder}/{member}", f"folder {key!r} is not in the card")
             else:
-                yield {
+                item = {
                     "id": path.with_suffix("").as_posix(),
                     "generator": generators[key],
                     "source_file": f"{folder}/",
                     "source_member": member,
                     **_shown(folder, path, listing),
                 }
+                if label := item.get("class_label"):
+                    item["description"] = listing.found(words, label, "the words for a class", member)
+                yield item
 
 
 def _shown(folder: str, path: PurePosixPath, listing: Listing) -> dict:

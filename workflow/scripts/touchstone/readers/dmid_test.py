@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from touchstone import captions
+from touchstone import captions, classes
 from touchstone.readers import Listing, Skip, prompt_group
 
 CAPTIONS = "captions_val2017.json"
@@ -24,7 +24,9 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
 
     Options:
         generators: ``{beginning of a folder: generator}``.
+        classes: Table of the words for ImageNet's classes.
     """
+    words = classes.by_number(listing, options.get("classes", ""))
     caption_of = captions.by_annotation(listing.document(CAPTIONS), CAPTIONS)
     captions_of = captions.by_image(listing.document(CAPTIONS), CAPTIONS)
     for picture in listing.pictures():
@@ -51,6 +53,8 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         if item["conditioning"] == "class/imagenet_":
             listing.notes.add(member, "a class")
             item |= {"conditioning": "class/imagenet_unknown", "class_label": ""}
+        if label := item.get("class_label"):
+            item["description"] = listing.found(words, str(int(label)), "the words for a class", member)
         yield item
 
 

@@ -16,6 +16,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         fields: ``{folder: {field of the record: text}}``; the folder ``*`` stands for all others.
         prompts: Tables ``{file, key, prompt, folders}`` in which the stems of images in these
             folders (all, without the key) have their prompts.
+        top: Folder at the top of an archive that does not count.
         stems: ``{group, pair}``; images of one stem share the group ``<group>:<stem>``, and
             ``<pair>/<stem>`` is the real image they belong to.
     """
@@ -23,6 +24,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     group: str | None = options.get("group")
     fields: dict[str, dict] = options.get("fields", {})
     stems: dict[str, str] = options.get("stems", {})
+    top = f"{options['top']}/" if "top" in options else ""
     prompts = [
         (table.get("folders"), listing.lookup(table["file"], table["key"], table["prompt"]))
         for table in options.get("prompts", [])
@@ -32,7 +34,7 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             yield picture
             continue
         file, member, path = picture
-        without_suffix = str(path).rpartition(".")[0]
+        without_suffix = str(path).rpartition(".")[0].removeprefix(top)
         folder, _, stem = without_suffix.rpartition("/")
         folder = folder or "."
         if generators is not None and folder not in generators:

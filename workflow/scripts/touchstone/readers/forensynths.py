@@ -10,6 +10,7 @@ from touchstone.captions import IMAGE_NAME
 from touchstone.readers import Listing, Skip
 
 SPLITS = {"progan_train": "train", "progan_val": "valid", "test": "test"}
+FILES = {"CNN_synth_testset": "test"}  # an archive that is called otherwise
 CONDITIONING = {"crn": "segmentation", "imle": "segmentation", "gaugan": "segmentation", "stargan": "image"}
 TURNED_INTO = {  # a folder of CycleGAN's and how its images were made
     **{"apple": "orange2apple", "orange": "apple2orange", "horse": "zebra2horse", "zebra": "horse2zebra"},
@@ -19,7 +20,7 @@ IMAGENET = re.compile(r"(n[0-9]{8}_[0-9]+)_fake")
 
 
 def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
-    """One item per image in a folder ``1_fake`` of ``test/``, ``progan_train/`` or ``progan_val/``.
+    """One item per image in a folder ``1_fake`` of ``test/``, ``progan_train/`` or ``progan_val/``, or of their zips.
 
     Options:
         generators: ``{folder of the test set: generator}``; the other two are all ``progan``.
@@ -30,7 +31,9 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             yield picture
             continue
         file, member, path = picture
-        split = file.rstrip("/")
+        split = FILES.get(top := file.rstrip("/").removesuffix(".zip"), top)
+        if path.parts[0] in (split, top):  # the folder that was zipped
+            path = path.relative_to(path.parts[0])
         folders = path.parent.parts
         name = folders[0] if split == "test" and folders else "progan"
         shown = folders[:-1] if split != "test" else folders[1:-1]

@@ -1,7 +1,6 @@
 """GenImage: one archive per generator with images made for the classes of ImageNet.
 
-The class is known by its number only: the names that the prompts were made of ("photo of ...") are
-not part of the data set, so prompts stay empty.
+The class is known by its number; prompts are made of the words for it, as AI-GenBench makes them.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from touchstone import classes
 from touchstone.readers import Listing, Skip
 
 PLACE = re.compile(r"(?:[^/]+/)?(train|val)/(ai|nature)/[^/]+")
@@ -22,7 +22,9 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     Options:
         generators: ``{folder: generator}``.
         names: ``{folder: name in ids}``, where they differ.
+        classes: Table of the words for ImageNet's classes.
     """
+    words = classes.by_number(listing, options.get("classes", ""))
     names = options.get("names", {})
     for picture in listing.pictures():
         if isinstance(picture, Skip):
@@ -39,14 +41,15 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         else:
             field = path.stem.split("_")[4 if folder in FIFTH_FIELD else 0 :][:1]
             label = str(int(field[0])) if field and field[0].isdecimal() else ""
-            if not label:
-                listing.notes.add(member, "a class")
+            shown = listing.found(words, label, "the words for a class", member)
             yield {
                 "id": f"{names.get(folder, folder)}/{place[1]}/ai/{path.stem}",
                 "origin_dataset": f"GenImage/{place[1]}",
                 "generator": options["generators"][folder],
                 "conditioning": f"class/imagenet_{label or 'unknown'}" if folder in FROM_CLASS else "text",
                 "class_label": label,
+                "description": shown,
+                "positive_prompt": f"photo of {shown}" if shown and folder not in FROM_CLASS else "",
                 "source_file": file,
                 "source_member": member,
             }

@@ -1,0 +1,93 @@
+"""audit: what the finished dataset gives away besides the pictures' content, against its limits.
+
+In:  the manifest, and a sample of the packed images.
+Out: audit/leaks.json, audit/shortcuts.json, audit/pixels.json, and the verdicts in gates.json. A gate
+     that fails stops the build at write_card, when the report is there to look at.
+"""
+
+
+rule search_leaks:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+        against=CATALOGUE.beside_dataset(CATALOGUE.dataset["audit"]["against"]),
+    output:
+        leaks="results/{dataset}/audit/leaks.json",
+    log:
+        "logs/search_leaks/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/search_leaks/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="8G",
+        runtime="1h",
+    params:
+        bits=CATALOGUE.dataset["screen"]["near_duplicate_bits"],
+    script:
+        "../scripts/search_leaks.py"
+
+
+rule probe_shortcuts:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+    output:
+        shortcuts="results/{dataset}/audit/shortcuts.json",
+    log:
+        "logs/probe_shortcuts/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/probe_shortcuts/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="8G",
+        runtime="1h",
+    params:
+        seed=CATALOGUE.dataset["seed"],
+    script:
+        "../scripts/probe_shortcuts.py"
+
+
+rule probe_pixels:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+    output:
+        pixels="results/{dataset}/audit/pixels.json",
+    log:
+        "logs/probe_pixels/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/probe_pixels/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="4G",
+        runtime="1h",
+    params:
+        folder=subpath(input.manifest, parent=True),
+        per_part=CATALOGUE.dataset["audit"]["pictures"],
+        seed=CATALOGUE.dataset["seed"],
+    script:
+        "../scripts/probe_pixels.py"
+
+
+rule check_gates:
+    input:
+        ledger="results/{dataset}/ledger.parquet",
+        leaks="results/{dataset}/audit/leaks.json",
+        shortcuts="results/{dataset}/audit/shortcuts.json",
+        pixels="results/{dataset}/audit/pixels.json",
+    output:
+        gates="results/{dataset}/gates.json",
+    log:
+        "logs/check_gates/{dataset}.log",
+    benchmark:
+        "logs/benchmarks/check_gates/{dataset}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem="1G",
+        runtime="10m",
+    params:
+        limits=CATALOGUE.dataset["gates"],
+        survival=survival_of_origins(),
+    script:
+        "../scripts/check_gates.py"
