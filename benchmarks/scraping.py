@@ -33,7 +33,7 @@ from touchstone.progress import Progress
 from touchstone.record import empty_item, table_of
 from touchstone.scrape import scrape_shard
 
-ADDRESSES, HOSTS, CONNECTIONS, RUNS, ROWS = 6_000, 60, 64, 1, 1_000_000
+ADDRESSES, HOSTS, CONNECTIONS, RUNS, ROWS = 4_000, 60, 64, 1, 1_000_000
 ABOUT = """\
 `python -m benchmarks.scraping`, {date}, on {machine}: {addresses:,} addresses on {hosts} hosts, JPEGs of {size:.0f} kB,
 {connections} connections, two cores for the client and the others for the server, fastest of {runs} runs in turns, start-up
@@ -79,6 +79,15 @@ def serve(port: int, latency: tuple[float, float] | None) -> None:
         await server.serve_forever()
 
     asyncio.run(run())
+
+
+def wait_for(port: int) -> None:
+    """Until the server answers."""
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.2)
 
 
 def bare(folder: Path, urls: list[str]) -> None:
@@ -190,6 +199,7 @@ def measured(name: str, port: int) -> tuple[float, float, int]:
             done.set()
             thread.join()
         assert status == 0, Path(folder, "log").read_text(encoding="utf-8")[-3000:]
+    print(f"{name}: {seconds:.1f} s", file=sys.stderr, flush=True)
     return seconds, usage.ru_utime + usage.ru_stime, most
 
 
@@ -201,7 +211,7 @@ def speeds(latency: tuple[float, float] | None) -> list[str]:
     cores = f"2-{os.cpu_count() - 1}"
     servers = [subprocess.Popen(["taskset", "-c", cores, sys.executable, "-c", call], cwd=HOME) for _ in range(2)]
     try:
-        time.sleep(3)
+        wait_for(port)
         runs = [{name: measured(name, port) for name in WORKS} for _ in range(RUNS)]
     finally:
         for server in servers:

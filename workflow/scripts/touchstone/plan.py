@@ -7,6 +7,7 @@ from pathlib import Path
 
 from touchstone.catalogue import Catalogue
 from touchstone.files import write_text
+from touchstone.parts import numbered
 from touchstone.progress import size
 
 FILES_PER_SHARD = {"take": 4, "pack": 4}  # shard, pick list, log, benchmark
@@ -47,6 +48,8 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
         Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins
     ]
     rows += [_take_row(catalogue, origin) for origin in catalogue.origins]
+    spared = [part for part in catalogue.parts if _shards(catalogue, part.drawn) > _shards(catalogue, part.usable)]
+    rows += [Row("take", f"{part.key}: survivors", 1, files=3, note="spares are asked only if needed") for part in spared]
     drawn = sum(part.drawn for part in catalogue.parts)
     rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
     packed = catalogue.packed()
@@ -102,6 +105,10 @@ def _take_row(catalogue: Catalogue, origin: str) -> Row:
         items * seconds / 3600 if card["kind"] == "generate" and seconds else None,
         card["kind"] in NETWORK_KINDS and "serve" not in card,
     )
+
+
+def _shards(catalogue: Catalogue, items: int) -> int:
+    return len(numbered(items, catalogue.dataset["shard_items"], ""))
 
 
 def _bytes(catalogue: Catalogue, origin: str) -> float | None:
