@@ -44,3 +44,20 @@ def part_to_count(wildcards):
 def survival_of_origins():
     """Part of each origin's addresses that is expected to live, where the dataset file tells."""
     return {part.origin: part.survival for part in CATALOGUE.parts if part.survival < 1}
+
+
+def recipes_of_lists():
+    """Recipes of the origins that are scraped from the web, and not from a server of the demo."""
+    return {
+        origin: CATALOGUE.card(origin)["recipe"]
+        for origin in CATALOGUE.of_kind("urls")
+        if "serve" not in CATALOGUE.card(origin)
+    }
+
+
+def lists_of_addresses():
+    """Their indices."""
+    return {
+        origin: f"results/origins/{origin}/index.parquet"
+        for origin in recipes_of_lists()
+    }

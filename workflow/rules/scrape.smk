@@ -60,14 +60,8 @@ rule check_network:
         mem="2G",
         runtime="15m",
     params:
-        recipes={
-            origin: CATALOGUE.card(origin)["recipe"]
-            for origin in CATALOGUE.of_kind("urls")
-        },
-        indices={
-            origin: f"results/origins/{origin}/index.parquet"
-            for origin in CATALOGUE.of_kind("urls")
-        },
+        recipes=recipes_of_lists(),
+        indices=lists_of_addresses(),
     script:
         "../scripts/check_network.py"
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import pyarrow as pa
-
 from touchstone.errors import TouchstoneError
 from touchstone.progress import Progress
 from touchstone.record import TAKEN_OK
@@ -48,7 +46,7 @@ def _answers(folder: Path) -> dict[tuple[str, str], tuple[str, str]]:
         if path.name == "draw.parquet":
             continue
         table = read_shard(path, ["id", "source_url", "state", "sha256", "scrape"])
-        for row in pa.Table.to_pylist(table):
+        for row in table.to_pylist():
             if row["scrape"]["status"] != "not_asked":
                 answers[row["id"], row["source_url"]] = (row["state"], row["sha256"] or "")
     return answers
