@@ -27,7 +27,7 @@ from touchstone.scraping import DEFAULTS, JUDGING, Answer, Fetch
 from touchstone.scraping.addresses import Blocked, refusal
 from touchstone.scraping.journal import KEY, Journal
 from touchstone.scraping.verdicts import MANY, blames_network, histogram, is_network, is_passing
-from touchstone.shards import append_rows, read_picks, shard_writer, taken
+from touchstone.shards import ROW_GROUP_BYTES, ROW_GROUP_ROWS, append_rows, read_picks, shard_writer, taken
 
 WINDOW, TOO_MANY = 200, 0.9  # of so many answers in a row, more than this part from no server: stop
 AHEAD, MEMORY = 64, 400_000_000  # answers being measured, and the bytes that they may have together
@@ -86,9 +86,14 @@ def scrape_shard(
             outcomes |= failed
         schema = TAKEN.with_metadata({KEY: journal.key})
         with shard_writer(shard, schema) as writer:
+            batch, n_bytes = [], 0
             for row, pick in enumerate(wanted):
-                final = outcomes[row] if row in outcomes else _unless_blocked(journal.get(pick), pick, blocks)
-                append_rows(writer, [final])
+                batch.append(outcomes[row] if row in outcomes else _unless_blocked(journal.get(pick), pick, blocks))
+                n_bytes += batch[-1].get("n_bytes") or 0
+                if len(batch) == ROW_GROUP_ROWS or n_bytes > ROW_GROUP_BYTES:
+                    append_rows(writer, batch)
+                    batch, n_bytes = [], 0
+            append_rows(writer, batch)
         shutil.rmtree(scratch)
     progress.finish(f"in all {clock(time.monotonic() - started)}")
 
