@@ -44,8 +44,8 @@ ledger and shard; the others write bytes.
 
 
 def pictures() -> list[bytes]:
-    """JPEGs of about 38 kB, 512 x 512 pixels."""
-    return [encode(drawing((512, 512), seed=seed), "JPEG", quality=92) for seed in range(40)]
+    """JPEGs of 512 x 512 pixels."""
+    return [encode(drawing((512, 512), seed=seed), "JPEG", quality=85) for seed in range(40)]
 
 
 class Server(asyncio.Protocol):
