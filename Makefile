@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ALONE = exec 9>>.demo.lock; \
 	flock --timeout 1 9 || { echo "Another make is at work in this folder. Let it finish, or end it; then try again." >&2; exit 1; };
 
-.PHONY: help setup demo plan test test-slow test-all lint format clean
+.PHONY: help setup demo plan check test test-slow test-all lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ demo: setup ## Build the demo dataset: set-up and main job
 
 plan: setup ## Show jobs, items, bytes and GPU-hours of the build, running nothing
 	@snakemake plan --profile profiles/local
+
+check: setup ## Show what is there of every origin and model, and what you must get
+	@snakemake check_origins --profile profiles/local
 
 test: setup ## Run the tests, but for the slow ones
 	@pytest -m "not slow"

@@ -62,7 +62,7 @@ def write_catalogue(folder: Path, images: int) -> Workplace:
     files = {f"origins/{origin}": card for origin, card in (fakes | reals).items()}
     files["origins/generators"] = {name: {"name": name, "released": "2026-01-01"} for name in generators}
     files["origins/models"] = {
-        name: {"source": f"hub:owner/{name}", "revision": "0" * 40, "generator": generator, "licence": "MIT"}
+        name: {"sources": [f"hub:owner/{name}@{'0' * 40}"], "generator": generator, "licence": "MIT"}
         for name, generator in models.items()
     }
     files["datasets/scale"] = {

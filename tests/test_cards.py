@@ -26,12 +26,20 @@ def example_listing(example: dict, options: dict) -> Listing:
     def table(name: str, columns: list[str]) -> list[dict]:
         return [{column: row[column] for column in columns} for row in tables.get(name, [])]
 
+    def columns(name: str) -> list[str]:
+        return [*dict.fromkeys(column for row in tables.get(name, []) for column in row)]
+
+    def document(name: str) -> dict:
+        return tables.get(name, {"annotations": []})
+
+    def no_texts(name: str, wanted: list[str]) -> list:
+        return []
+
     if isinstance(given, str):
-        members = [(file, given)]
-        return Listing(
-            files=[file, *tables], members=members, table=table, document=lambda name: tables.get(name, {"annotations": []})
-        )
-    return Listing(table=table, files=[file], tables=[file], pairs=[given])
+        members = [(file, given), *((file, name.removeprefix(file)) for name in tables if name.startswith(file) and name != file)]
+        files = [file, *tables]
+        return Listing(files, members, table, document, tables=[*tables], columns=columns, texts=no_texts)
+    return Listing(table=table, columns=columns, files=[file], tables=[file], pairs=[given])
 
 
 @pytest.mark.parametrize("path", CARDS, ids=[path.stem for path in CARDS])

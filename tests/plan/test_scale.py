@@ -58,7 +58,18 @@ def test_the_plan_counts_the_jobs_of_every_step_as_snakemake_does(catalogue, job
         "pack": jobs["pack_shard"],
         "publish": sum(
             jobs[rule]
-            for rule in ("write_manifest", "check_gates", "contact_sheet", "write_card", "write_report", "write_summary")
+            for rule in (
+                "write_manifest",
+                "check_gates",
+                "contact_sheet",
+                "write_card",
+                "write_report",
+                "write_summary",
+                "search_leaks",
+                "probe_shortcuts",
+                "probe_pixels",
+                "write_croissant",
+            )
         ),
     }
     assert sum(planned.values()) == sum(jobs.values())

@@ -51,6 +51,41 @@ def test_missing_files_that_a_person_must_get_are_all_named(place):
     assert "demo_photos.yaml" in text
 
 
+def test_nothing_begins_while_something_is_missing_that_a_person_must_get(place):
+    place.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip"}], access="agreement", instructions="sign the form")
+    place.edit("origins/demo_urls.yaml", files=[{"path": "demo_urls.csv"}, {"path": "web.zip", "source": "demo:web.zip"}])
+    place.edit("origins/models.yaml", demo_image_variation__sources=["path:/nowhere"])
+    text = complaint(place, "--keep-going")
+    assert "3 origins and models cannot be used yet" in text
+    for said in ("photos.zip", "sign the form", "demo_urls.csv", "there is no folder /nowhere"):
+        assert said in text
+    assert not list(place.work.glob("re*")), "something was begun"
+
+
+def test_the_check_shows_a_table_and_fails_while_something_is_missing(place):
+    place.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip"}], access="agreement", instructions="sign the form")
+    text = complaint(place, "check_origins")
+    assert "in the way: 1 origin(s)" in text
+    assert "1 file(s) of origin 'demo_photos' are not there: photos.zip" in text
+    assert place.dry_run()["fetch_origin"] == 3, "a dry run shows the plan all the same"
+
+
+@pytest.mark.slow
+def test_other_origins_are_built_while_one_is_not_placed(place):
+    place.edit("origins/demo_photos.yaml", files=[{"path": "photos.zip"}], access="agreement", instructions="sign the form")
+    place.run("results/origins/demo_sd/index.parquet")
+
+
+@pytest.mark.slow
+def test_what_was_fetched_can_be_read_again_and_compared(place):
+    place.run("resources/receipts/demo_photos.json")
+    assert "files and folders are what they were" in place.run("verify_origins")
+    archive = place.work / "resources/archives/demo_photos/photos.zip"
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    text = complaint(place, "verify_origins")
+    assert "photos.zip: its sha256 is" in text
+
+
 def test_missing_list_beside_a_card(place):
     (place.folder / "config/lists/demo_prompts.csv").unlink()
     text = complaint(place, "resources/receipts/demo_sd.json")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+import warnings
 import zipfile
 
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from tests.archives import archive, parquet, saved_dataset
 from tests.pictures import drawing, encode
 
@@ -20,7 +23,7 @@ from touchstone.record import TAKEN, empty_item, table_of
 def adopted(tmp_path, progress):
     """``adopted(paths, members)`` → rows of the shard; a member is a name or a (file, name)."""
 
-    def run(paths, members, shard: str = "shard.parquet") -> list[dict]:
+    def run(paths, members, shard: str = "shard.parquet", threads: int = 1) -> list[dict]:
         rows = []
         for rank, member in enumerate(members):
             file, name = member if isinstance(member, tuple) else ("", member)
@@ -32,6 +35,7 @@ def adopted(tmp_path, progress):
             picks=str(tmp_path / "picks.parquet"),
             receipt=str(tmp_path / "receipt.json"),
             shard=str(tmp_path / shard),
+            threads=threads,
             progress=progress,
         )
         table = pq.read_table(tmp_path / shard)
@@ -108,6 +112,30 @@ def test_adopting_twice_gives_the_same_bytes(adopted, make_zip, picture, tmp_pat
     for name in ("a.parquet", "b.parquet"):
         adopted([archive], [f"{number}.jpg" for number in range(9)], name)
     assert (tmp_path / "a.parquet").read_bytes() == (tmp_path / "b.parquet").read_bytes()
+
+
+def test_threads_change_no_byte(adopted, make_zip, picture, tmp_path):
+    members = {f"{number}.jpg": picture(KINDS[number % 6][0], seed=number) for number in range(60)}
+    members |= {"bad.jpg": b"<html>", "large.png": encode(Image.new("1", (4200, 4000)), "PNG"), "cut.jpg": members["0.jpg"][:500]}
+    path = make_zip(members)
+    wanted = [*reversed(members), "gone.jpg", "7.jpg", "large.png"]
+    before = list(warnings.filters)
+    for threads in (1, 3, 8):
+        rows = adopted([path], wanted, f"{threads}.parquet", threads)
+        assert [row["source_member"] for row in rows] == wanted
+    shards = {(tmp_path / f"{threads}.parquet").read_bytes() for threads in (1, 3, 8)}
+    assert len(shards) == 1
+    assert warnings.filters == before
+
+
+def test_an_error_in_the_middle_ends_the_threads_and_leaves_nothing(adopted, make_zip, picture, tmp_path):
+    path = make_zip({f"{number}.jpg": picture(seed=number) for number in range(40)})
+    (tmp_path / "other.zip").write_bytes(b"no zip")
+    before = threading.active_count()
+    with pytest.raises(TouchstoneError, match=r"other\.zip"):
+        adopted([path, tmp_path / "other.zip"], [*(f"{number}.jpg" for number in range(40)), ("other.zip", "x")], threads=4)
+    assert threading.active_count() == before
+    assert not list(tmp_path.glob("*shard*"))
 
 
 @pytest.mark.parametrize("name", ["gone.zip", "other.zip"])

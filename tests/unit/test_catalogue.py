@@ -44,7 +44,7 @@ FILES = {
     "cards/photos.yaml": CARD,
     "cards/fakes.yaml": CARD | {"generators": ["sd", "gan"]},
     "cards/variations.yaml": VARIATIONS,
-    "cards/models.yaml": {"tiny": {"source": "demo:x", "generator": "tiny_sd", "licence": "MIT"}},
+    "cards/models.yaml": {"tiny": {"sources": ["demo:x"], "generator": "tiny_sd", "licence": "MIT"}},
     "cards/generators.yaml": {
         "sd": {"name": "Stable Diffusion", "released": "2022-08-22"},
         "gan": {"name": "StyleGAN", "released": "2018-12-12"},

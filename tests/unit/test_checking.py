@@ -37,7 +37,7 @@ DATASET = {
     "fakes": {"sd": {"quota": 10}},
     "reals": {"photos": {"share": 1}},
 }
-MODELS = {"m": {"source": "demo:x", "generator": "sd", "licence": "MIT"}}
+MODELS = {"m": {"sources": ["demo:x"], "generator": "sd", "licence": "MIT"}}
 GENERATORS = {"sd": {"name": "Stable Diffusion", "released": "2022-08-22"}}
 CONFIG = {"dataset": "mine", "cards": ["cards"], "datasets": ["datasets"]}
 GOOD = {"origin": CARD, "dataset": DATASET, "models": MODELS, "generators": GENERATORS, "config": CONFIG}
@@ -107,8 +107,9 @@ def test_every_schema_is_one_and_explains_itself(path):
         ("origin", "recipe.steps", 4, "unknown key 'steps'", "recipe", "known keys: revision, reader"),
         ("origin", "recipe.reader.name", "folder", "must be one of folders, table, pairs", "recipe.reader.name", "readers"),
         ("origin", "recipe.reader.grp", "x", "unknown key 'grp'", "recipe.reader", "group"),
-        ("models", "m.source", "hub:a/b", "the key 'revision' is missing", "m", "revision"),
-        ("models", "m.source", "s3:a", "must be like ^(hub|demo|path)", "m.source", "hub"),
+        ("models", "m.sources", ["hub:a/b"], "must be like ^(hub:", "m.sources.0", "schemas"),
+        ("models", "m.sources", ["s3:a"], "must be like ^(hub:", "m.sources.0", "schemas"),
+        ("models", "m.sources", [], "must have at least 1", "m.sources", "first that works"),
         ("models", "m.licence", ..., "the key 'licence' is missing", "m", "SPDX"),
         ("generators", "real", {"name": "x", "released": "2020-01-01"}, "the key 'real' does not belong here", "", "schemas"),
         ("generators", "sd.released", "August", "must be like", "sd.released", "YYYY-MM-DD"),

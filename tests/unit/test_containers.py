@@ -272,3 +272,23 @@ def _archive() -> bytes:
 
 
 ARCHIVE = _archive()
+
+
+def test_a_folder_is_listed_files_first_and_links_are_left_out(tmp_path):
+    for name in ("b/2", "b/1", "a.b/3", "a/4", "5"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "6").symlink_to(tmp_path / "5")
+    (tmp_path / "c").symlink_to(tmp_path / "b")
+    os.mkfifo(tmp_path / "7")
+    assert list(Folder(tmp_path).members()) == ["5", "a/4", "a.b/3", "b/1", "b/2"]
+
+
+def test_a_folder_that_vanishes_while_it_is_listed_is_no_end_of_it(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "1").touch()
+    members = Folder(tmp_path).members()
+    assert next(members) == "1"
+    (tmp_path / "a").rmdir()
+    with pytest.raises(TouchstoneError, match="cannot be read"):
+        list(members)

@@ -11,6 +11,7 @@ from tests.archives import parquet, saved_dataset
 
 from touchstone.containers import ArrowRows, Folder, open_container
 from touchstone.errors import TouchstoneError
+from touchstone.files import bytes_read
 from touchstone.images import MAX_BYTES, BadImage
 
 IMAGES = [b"picture %d" % number * 50 for number in range(8)]
@@ -90,6 +91,17 @@ def test_a_row_group_is_not_held_as_a_whole(tmp_path):
         assert data == images[int(name.split("/")[0])]
         peak = max(peak, pa.total_allocated_bytes() - before)
     assert peak < 80_000_000
+
+
+def test_only_row_groups_and_columns_that_are_wanted_are_read(tmp_path):
+    path = tmp_path / "groups.parquet"
+    cells = [{"bytes": bytes([number]) * 500_000} for number in range(40)]
+    table = pa.table({"image": cells, "other": cells, "text": ["x" * 100_000] * 40})
+    pq.write_table(table, path, compression="none", use_dictionary=False, row_group_size=2)
+    container = open_container(path)
+    before = bytes_read()
+    assert [data[:1] for _, data in container.read_many(["30/image", "3/image"])] == [b"\3", b"\x1e"]
+    assert bytes_read() - before < 4 * 500_000 + 1_000_000  # two groups of two images, of 44 MB
 
 
 def test_a_damaged_row_group_costs_its_own_rows(tmp_path):

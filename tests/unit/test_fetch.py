@@ -1,178 +1,63 @@
-"""fetch.py against a real web server on loopback that cuts, lies and refuses."""
+"""fetch.py and transfer.py: files of origins fetched from a real server that misbehaves, built, placed and checked."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib.util
+import json
 import os
-import re
 import shutil
-import threading
+import subprocess
+import sys
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from tests.servers import Hub, running
 
 from touchstone.errors import TouchstoneError
-from touchstone.fetch import download, fetch_model, fetch_origin
+from touchstone.fetch import fetch_origin
 from touchstone.files import read_json
 
 DATA = bytes(range(256)) * 20_000  # 5 MB
 SHA = hashlib.sha256(DATA).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """Serves ``DATA`` at every path; what it does wrong is in the path's name."""
-
-    daemon_threads = True
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.ranges: list[str | None] = []  # of every request, in order
-        self.cut_at: int | None = None  # bytes of an answer after which the connection is cut
-
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/{path}"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-    protocol_version = "HTTP/1.1"
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.ranges.append(asked)
-        start = int(re.fullmatch(r"bytes=(\d+)-", asked)[1]) if asked and "norange" not in self.path else 0
-        if self.path.startswith("/404"):
-            self.send_error(404, "Not Found")
-            return
-        if self.path.startswith("/garbage"):
-            self.wfile.write(b"this is not HTTP\r\n\r\n")
-            self.close_connection = True
-            return
-        if start >= len(DATA):
-            self.send_response(416, "Range Not Satisfiable")
-            self.send_header("Content-Range", f"bytes */{len(DATA)}")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            return
-        self.send_response(206 if start else 200)
-        if start:
-            self.send_header("Content-Range", f"bytes {start}-{len(DATA) - 1}/{len(DATA)}")
-        body = DATA[start:][: self.server.cut_at]
-        self.close_connection = True
-        if self.path.startswith("/chunked"):
-            self.send_header("Transfer-Encoding", "chunked")
-            self.end_headers()
-            self.wfile.write(f"{len(DATA) - start:x}\r\n".encode() + body)
-            if self.server.cut_at is None:
-                self.wfile.write(b"\r\n0\r\n\r\n")
-            return
-        self.send_header("Content-Length", str(len(DATA) - start))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: object) -> None:
-        """The tests look at ``Server.ranges``."""
+MD5 = hashlib.md5(DATA, usedforsecurity=False).hexdigest()
+COMMIT, LATER = "1" * 40, "2" * 40
 
 
 @pytest.fixture(scope="module")
-def _running() -> Iterator[Server]:
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def _running() -> Iterator[Hub]:
+    with running(Hub()) as server:
+        yield server
 
 
 @pytest.fixture
-def server(_running: Server) -> Server:
-    _running.ranges, _running.cut_at = [], None
+def server(_running: Hub, monkeypatch) -> Hub:
+    _running.clear()
+    _running.commits, _running.page = {}, 1000
+    for name in ("HF_ENDPOINT", "ZENODO_ENDPOINT"):
+        monkeypatch.setenv(name, _running.root)
+    for name in ("HF_TOKEN", "KAGGLE_KEY"):
+        monkeypatch.delenv(name, raising=False)
     return _running
 
 
-# -- download ----------------------------------------------------------------------------------------
+def asked(server: Hub) -> list[str]:
+    return [path for path, _ in server.asked]
 
 
-@pytest.mark.parametrize("path", ["plain.zip", "chunked.zip"])
-def test_a_file_arrives_whole(server, tmp_path, progress, path):
-    download(server.url(path), tmp_path / "new" / "a.zip", progress)
-    assert (tmp_path / "new" / "a.zip").read_bytes() == DATA
-    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["a.zip"]
-
-
-@pytest.mark.parametrize("path", ["plain.zip", "chunked.zip"])
-def test_a_cut_download_keeps_what_came_and_goes_on_from_there(server, tmp_path, progress, path):
-    server.cut_at = 3_000_000
-    with pytest.raises(
-        TouchstoneError, match=r"(ended after 3,000,000 of 5,120,000|broke off)[\s\S]*goes on from there"
-    ) as error:
-        download(server.url(path), tmp_path / "a.zip", progress)
-    assert error.value.where == server.url(path)
-    assert not (tmp_path / "a.zip").exists()
-    have = (tmp_path / "a.zip.part").stat().st_size
-    assert 0 < have <= 3_000_000
-    server.cut_at = None
-    download(server.url(path), tmp_path / "a.zip", progress)
-    assert (tmp_path / "a.zip").read_bytes() == DATA
-    assert server.ranges == [None, f"bytes={have}-"]
-    assert not (tmp_path / "a.zip.part").exists()
-
-
-def test_a_server_that_knows_no_ranges_starts_anew(server, tmp_path, progress):
-    (tmp_path / "a.zip.part").write_bytes(DATA[:1_000_000])
-    download(server.url("norange.zip"), tmp_path / "a.zip", progress)
-    assert server.ranges == ["bytes=1000000-"]
-    assert (tmp_path / "a.zip").read_bytes() == DATA
-
-
-def test_a_run_killed_before_the_renaming_fetches_nothing_again(server, tmp_path, progress):
-    (tmp_path / "a.zip.part").write_bytes(DATA)
-    download(server.url("plain.zip"), tmp_path / "a.zip", progress)
-    assert (tmp_path / "a.zip").read_bytes() == DATA
-    assert server.ranges == [f"bytes={len(DATA)}-"]
-
-
-def test_a_part_longer_than_the_file_is_dropped(server, tmp_path, progress):
-    (tmp_path / "a.zip.part").write_bytes(DATA + b"more")
-    with pytest.raises(TouchstoneError, match=r"416[\s\S]*run again"):
-        download(server.url("plain.zip"), tmp_path / "a.zip", progress)
-    assert not list(tmp_path.iterdir())
-    download(server.url("plain.zip"), tmp_path / "a.zip", progress)
-    assert (tmp_path / "a.zip").read_bytes() == DATA
-
-
-def test_a_refusal_names_status_address_and_mend(server, tmp_path, progress):
-    with pytest.raises(TouchstoneError, match="answered 404 Not Found") as error:
-        download(server.url("404.zip"), tmp_path / "a.zip", progress)
-    assert error.value.where == server.url("404.zip")
-    assert "`source` in the card" in error.value.mend
-    assert not list(tmp_path.iterdir())
-
-
-def test_no_answer_is_one_clear_error(tmp_path, progress):
-    url = "http://127.0.0.1:1/a.zip"
-    with pytest.raises(TouchstoneError, match="broke off") as error:
-        download(url, tmp_path / "a.zip", progress)
-    assert (error.value.where, "internet" in error.value.mend) == (url, True)
-
-
-def test_an_answer_that_is_not_http_is_one_clear_error(server, tmp_path, progress):
-    with pytest.raises(TouchstoneError, match="broke off"):
-        download(server.url("garbage.zip"), tmp_path / "a.zip", progress)
-
-
-# -- origins -----------------------------------------------------------------------------------------
+def state(folder: Path) -> dict:
+    return {
+        str(path): (path.stat().st_mtime_ns, path.stat().st_mode, path.stat().st_ino) for path in [folder, *folder.rglob("*")]
+    }
 
 
 @pytest.fixture
 def fetched(tmp_path, progress):
     """``fetched(*files, placed=None, ...)`` → the receipt; the card lies in ``cards/mine.yaml``."""
 
-    def run(*files: dict, placed: Path | None = None, access: str = "open", instructions: str = "") -> dict:
+    def run(*files: dict, placed: Path | None = None, access: str = "open", instructions: str = "", **more: object) -> dict:
         receipt = tmp_path / "receipts" / "mine.json"
         with contextlib.suppress(FileNotFoundError):
             receipt.unlink()  # as Snakemake does before it makes it
@@ -186,6 +71,7 @@ def fetched(tmp_path, progress):
             folder=str(tmp_path / "archives" / "mine"),
             receipt=str(receipt),
             progress=progress,
+            **more,
         )
         return read_json(receipt)
 
@@ -193,31 +79,158 @@ def fetched(tmp_path, progress):
 
 
 def test_the_receipt_says_what_was_fetched(server, fetched, tmp_path):
-    receipt = fetched({"path": "sub/a.zip", "source": server.url("plain.zip"), "size": len(DATA), "sha256": SHA})
+    receipt = fetched({"path": "sub/a.zip", "source": server.put("plain.zip", DATA), "size": len(DATA), "sha256": SHA})
     path = tmp_path / "archives" / "mine" / "sub" / "a.zip"
     assert receipt == {"origin": "mine", "files": [{"name": "sub/a.zip", "path": str(path), "size": len(DATA), "sha256": SHA}]}
     assert path.read_bytes() == DATA
 
 
 def test_what_is_there_is_not_fetched_again(server, fetched, tmp_path):
-    file = {"path": "a.zip", "source": server.url("plain.zip")}
+    file = {"path": "a.zip", "source": server.put("plain.zip", DATA)}
     first = fetched(file)
     assert fetched(file) == first
-    assert server.ranges == [None]
+    assert len(server.asked) == 1
     assert first["files"][0]["sha256"] == SHA  # though the card gives none
+
+
+def test_a_file_that_is_not_the_cards_is_refused_and_kept_aside(server, fetched, tmp_path):
+    for kind, wrong in (("sha256", "0" * 64), ("md5", "0" * 32), ("sha1", "0" * 40)):
+        with pytest.raises(TouchstoneError, match=f"wrong checksum: the file's {kind} is .* its card says 000") as error:
+            fetched({"path": "a.zip", "source": server.put("plain.zip", DATA), kind: wrong})
+        assert str(tmp_path / "cards" / "mine.yaml") in str(error.value.where)
+        assert "run again to have it fetched anew" in error.value.mend
+        assert not (tmp_path / "receipts" / "mine.json").exists()
+        assert not (tmp_path / "archives/mine/a.zip").exists()
+        assert (tmp_path / "archives/mine/a.zip.refused").read_bytes() == DATA
+    assert fetched({"path": "a.zip", "source": server.put("plain.zip", DATA), "md5": MD5})["files"][0]["sha256"] == SHA
+
+
+def test_a_file_of_another_size_is_not_fetched(server, fetched):
+    with pytest.raises(TouchstoneError, match=r"has 5,120,000 bytes on the server, its card says 7"):
+        fetched({"path": "a.zip", "source": server.put("plain.zip", DATA), "size": 7})
 
 
 @pytest.mark.parametrize(
     ("claim", "message"),
-    [({"size": 7}, "has 5,120,000 bytes, its card says 7"), ({"sha256": "0" * 64}, "wrong checksum: .* its card says 000")],
+    [({"size": 7}, "has 5,120,000 bytes, its card says 7"), ({"md5": "0" * 32}, "wrong checksum: the file's md5 .* 000")],
 )
-def test_a_file_that_is_not_the_cards_is_refused(server, fetched, tmp_path, claim, message):
-    with pytest.raises(TouchstoneError, match=message) as error:
-        fetched({"path": "a.zip", "source": server.url("plain.zip")} | claim)
-    assert str(tmp_path / "cards" / "mine.yaml") in str(error.value.where)
-    assert "a.zip" in str(error.value.where)
-    assert "delete" in error.value.mend
-    assert not (tmp_path / "receipts" / "mine.json").exists()
+def test_a_placed_file_that_is_not_the_cards_is_refused_and_stays(fetched, tmp_path, claim, message):
+    (tmp_path / "mydata").mkdir()
+    (tmp_path / "mydata/a.zip").write_bytes(DATA)
+    with pytest.raises(TouchstoneError, match=message):
+        fetched({"path": "a.zip"} | claim, placed=tmp_path / "mydata")
+    assert (tmp_path / "mydata/a.zip").read_bytes() == DATA
+
+
+# -- mirrors, and many files -------------------------------------------------------------------------
+
+
+def test_mirrors_are_tried_in_order_and_the_first_good_file_is_taken(server, fetched):
+    wrong = server.put("wrong.zip", DATA[::-1])
+    file = {"path": "a.zip", "source": f"{server.root}/gone.zip", "mirrors": [wrong, server.put("good.zip", DATA)], "sha256": SHA}
+    assert fetched(file)["files"][0]["sha256"] == SHA
+    assert asked(server) == ["/gone.zip", "/wrong.zip", "/good.zip"]
+
+
+def test_when_no_mirror_works_each_reason_is_told(server, fetched):
+    file = {"path": "a.zip", "source": f"{server.root}/gone.zip", "mirrors": [server.put("b.zip", first=[(403, {})] * 9)]}
+    with pytest.raises(TouchstoneError, match=r"none of 2 sources works: .*gone\.zip: .*404.*b\.zip: .*403"):
+        fetched(file)
+
+
+def test_several_files_come_at_the_same_time_and_one_line_counts_them(server, fetched, progress):
+    files = [{"path": f"{k}.zip", "source": server.put(f"{k}.zip", DATA), "size": len(DATA)} for k in range(6)]
+    assert len(fetched(*files)["files"]) == 6
+    assert sorted(asked(server)) == sorted(f"/{k}.zip" for k in range(6))
+    lines = progress.streams[0].getvalue().splitlines()
+    assert len(lines) == 2
+    assert "fetched 6 file(s)" in lines[0]
+    assert "30.7 MB of 30.7 MB" in lines[0]
+
+
+def test_the_first_failure_stops_the_rest_and_what_came_is_kept(server, fetched, tmp_path):
+    files = [{"path": f"{k}.zip", "source": server.put(f"{k}.zip", DATA)} for k in range(3)]
+    with pytest.raises(TouchstoneError, match=r"answered 404"):
+        fetched(*files, {"path": "x.zip", "source": f"{server.root}/none"})
+    names = {path.name for path in (tmp_path / "archives/mine").iterdir()}
+    assert names <= {f"{k}.zip{end}" for k in (*range(3), "x") for end in ("", ".part", ".part.json")}
+    server.asked.clear()
+    whole = {f"/{name}" for name in names if name.endswith(".zip")}
+    assert len(fetched(*files)["files"]) == 3
+    assert not whole & set(asked(server))
+
+
+def test_more_than_the_disk_holds_is_not_begun(server, fetched):
+    files = [{"path": f"{k}.zip", "source": server.put(f"{k}.zip", DATA), "size": 10**18} for k in range(2)]
+    with pytest.raises(TouchstoneError, match="2000000 TB are to be fetched"):
+        fetched(*files)
+    assert server.asked == []
+
+
+# -- checksums are computed once ---------------------------------------------------------------------
+
+
+def test_a_file_that_looks_the_same_is_not_read_again(fetched, tmp_path):
+    path = tmp_path / "mydata/a.zip"
+    path.parent.mkdir()
+    path.write_bytes(DATA)
+    first = fetched({"path": "a.zip", "sha256": SHA}, placed=path.parent)
+    when = path.stat().st_mtime_ns
+    with path.open("r+b") as file:  # the same size, time and inode: a glance cannot tell
+        file.write(b"other")
+    os.utime(path, ns=(when, when))
+    assert fetched({"path": "a.zip", "sha256": SHA}, placed=path.parent) == first
+    path.touch()
+    with pytest.raises(TouchstoneError, match="wrong checksum"):
+        fetched({"path": "a.zip", "sha256": SHA}, placed=path.parent)
+
+
+def test_a_checksum_that_the_card_adds_is_checked(fetched, tmp_path):
+    (tmp_path / "mydata").mkdir()
+    (tmp_path / "mydata/a.zip").write_bytes(DATA)
+    fetched({"path": "a.zip"}, placed=tmp_path / "mydata")
+    with pytest.raises(TouchstoneError, match="wrong checksum"):
+        fetched({"path": "a.zip", "md5": "0" * 32}, placed=tmp_path / "mydata")
+
+
+def test_a_folder_with_too_few_files_is_refused_unless_that_is_meant(fetched, tmp_path):
+    (tmp_path / "mydata/images/sub").mkdir(parents=True)
+    for name in ("1.png", "sub/2.png"):
+        (tmp_path / "mydata/images" / name).write_bytes(b"x")
+    with pytest.raises(TouchstoneError, match="images/ holds 2 files, its card says 3"):
+        fetched({"path": "images/", "items": 3}, placed=tmp_path / "mydata")
+    assert fetched({"path": "images/", "items": 3}, placed=tmp_path / "mydata", incomplete=True)["files"][0]["items"] == 2
+    assert fetched({"path": "images/", "items": 2}, placed=tmp_path / "mydata")["files"][0]["items"] == 2
+
+
+def test_a_fetch_that_was_killed_goes_on(server, tmp_path):
+    """The process is killed with the server holding back the rest of the file; the next one asks for that only."""
+    from tests.servers import Served
+
+    server.files["/a.zip"] = Served(DATA, cut_at=3_000_000, length=len(DATA), hold=True)
+    program = (
+        "import sys; sys.path.append('workflow/scripts')\n"
+        "from touchstone.fetch import fetch_origin\nfrom touchstone.progress import Progress\n"
+        f"fetch_origin(origin='mine', card='c.yaml', files=[{{'path': 'a.zip', 'source': '{server.root}/a.zip'}}], access='open',"
+        f" instructions='', placed=None, folder='{tmp_path}', receipt='{tmp_path}/r.json', progress=Progress('fetch'))"
+    )
+    home = Path(__file__).parents[2]
+    first = subprocess.Popen([sys.executable, "-c", program], cwd=home)
+    assert server.held.wait(60)
+    while (tmp_path / "a.zip.part").stat().st_size < 2_000_000:  # buffers of the system
+        assert first.poll() is None
+    first.kill()
+    first.wait()
+    server.release.set()
+    assert not (tmp_path / "r.json").exists()
+    have = (tmp_path / "a.zip.part").stat().st_size
+    server.put("a.zip", DATA)
+    subprocess.run([sys.executable, "-c", program], cwd=home, check=True)
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+    assert server.ranges() == [None, f"bytes={have}-"]
+
+
+# -- what a person places ----------------------------------------------------------------------------
 
 
 def test_all_files_a_person_must_get_are_named_at_once_before_anything_is_fetched(server, fetched, tmp_path):
@@ -228,7 +241,7 @@ def test_all_files_a_person_must_get_are_named_at_once_before_anything_is_fetche
         {"path": "there.zip"},
         {"path": "one.zip"},
         {"path": "images/"},
-        {"path": "a.zip", "source": server.url("plain.zip")},
+        {"path": "a.zip", "source": server.put("plain.zip", DATA)},
     ]
     with pytest.raises(TouchstoneError) as error:
         fetched(*files, placed=placed, access="agreement", instructions="sign the form at https://example.org")
@@ -239,7 +252,7 @@ def test_all_files_a_person_must_get_are_named_at_once_before_anything_is_fetche
     assert str(placed) in message
     assert "sign the form at https://example.org" in error.value.mend
     assert "`paths` in config/config.yaml" in error.value.mend
-    assert server.ranges == []
+    assert server.asked == []
 
 
 CHOICE = [{"path": "a/", "choice": True}, {"path": "a.zip", "choice": True}, {"path": "a.csv", "optional": True}]
@@ -291,8 +304,8 @@ def test_moving_the_users_folder_changes_no_receipt(fetched, tmp_path):
 def test_a_file_in_the_users_folder_is_preferred_to_fetching(server, fetched, tmp_path):
     (tmp_path / "mydata").mkdir()
     (tmp_path / "mydata" / "a.zip").write_bytes(DATA)
-    fetched({"path": "a.zip", "source": server.url("plain.zip"), "sha256": SHA}, placed=tmp_path / "mydata")
-    assert server.ranges == []
+    fetched({"path": "a.zip", "source": server.put("plain.zip", DATA), "sha256": SHA}, placed=tmp_path / "mydata")
+    assert server.asked == []
 
 
 def test_a_list_beside_the_card_is_found_and_a_missing_one_is_named(fetched, tmp_path):
@@ -315,106 +328,155 @@ def test_a_demo_collection_is_built_and_an_unknown_one_named(fetched):
         fetched({"path": "x.zip", "source": "demo:x.zip"})
 
 
-def state(folder: Path) -> dict:
-    return {
-        str(path): (path.stat().st_mtime_ns, path.stat().st_mode, path.stat().st_ino) for path in [folder, *folder.rglob("*")]
+# -- the hub and Zenodo ------------------------------------------------------------------------------
+
+
+FILES = {"data/train-0.parquet": DATA[:5000], "data/train-1.parquet": DATA[:7000], "data/test-0.parquet": b"t" * 300}
+FILES |= {"README.md": b"# small, so git keeps it", "data/notes.txt": b"n"}
+
+
+def test_a_folder_of_the_hub_comes_at_its_commit(server, fetched, tmp_path):
+    server.push("dataset", "a/b", COMMIT, FILES)
+    server.push("dataset", "a/b", LATER, FILES | {"data/train-0.parquet": b"changed" * 100})
+    receipt = fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}", "include": ["train-*", "*.txt"], "items": 3})
+    folder = tmp_path / "archives/mine/data"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {
+        "train-0.parquet": DATA[:5000],
+        "train-1.parquet": DATA[:7000],
+        "notes.txt": b"n",
     }
+    (entry,) = receipt["files"]
+    assert (entry["items"], entry["size"]) == (3, 12001)
+    assert entry["contents"]["train-0.parquet"] == f"sha256:{hashlib.sha256(DATA[:5000]).hexdigest()}"
+    assert entry["contents"]["notes.txt"].startswith("git:")
+    server.clear()
+    assert fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"}) == receipt
+    assert server.asked == []
 
 
-# -- models ------------------------------------------------------------------------------------------
+def test_another_commit_is_never_answered_with_files_of_the_old_one(server, fetched, tmp_path):
+    changed = FILES | {"data/train-0.parquet": DATA[1:5001]}  # of the same size
+    server.push("dataset", "a/b", COMMIT, FILES)
+    server.files.pop(f"/datasets/a/b/resolve/{COMMIT}/data/test-0.parquet")
+    with pytest.raises(TouchstoneError, match="404"):
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    server.push("dataset", "a/b", LATER, changed)
+    fetched({"path": "data/", "source": f"hub:a/b@{LATER}"})
+    folder = tmp_path / "archives/mine/data"
+    assert (folder / "train-0.parquet").read_bytes() == DATA[1:5001]
+    assert [path.name for path in folder.parent.iterdir() if path.name.endswith(".partial")] == []
+    server.push("dataset", "a/b", COMMIT, FILES)
+    with pytest.raises(TouchstoneError, match=f"fetched from hub:a/b@{LATER}, their card now says hub:a/b@{COMMIT}") as error:
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert f"delete {folder}" in error.value.mend
+    shutil.rmtree(folder)
+    fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert (folder / "train-0.parquet").read_bytes() == DATA[:5000]
 
 
-@pytest.fixture
-def staged(tmp_path, progress):
-    """``staged(source, revision=None)`` → the receipt of model ``m``."""
-
-    def run(source: str, revision: str | None = None, folder: str = "models/m") -> dict:
-        fetch_model(
-            name="m",
-            source=source,
-            revision=revision,
-            folder=str(tmp_path / folder),
-            receipt=str(tmp_path / "m.json"),
-            progress=progress,
-        )
-        return read_json(tmp_path / "m.json")
-
-    return run
+def test_a_folder_cannot_be_one_file(server, fetched):
+    with pytest.raises(TouchstoneError, match="is one file, and cannot be the folder data/"):
+        fetched({"path": "data/", "source": server.put("a.zip", DATA)})
 
 
-@pytest.fixture
-def model_folder(tmp_path) -> Path:
-    folder = tmp_path / "elsewhere"
-    (folder / "unet").mkdir(parents=True)
-    (folder / "model_index.json").write_text("{}")
-    (folder / "unet" / "weights.safetensors").write_bytes(b"weights")
-    return folder
+def test_a_long_listing_comes_page_by_page(server, fetched):
+    server.page = 2
+    server.push("dataset", "a/b", COMMIT, {f"data/{k}.bin": bytes([k]) * 200 for k in range(5)})
+    assert fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})["files"][0]["items"] == 5
 
 
-def test_a_demo_model_is_built_and_a_second_build_is_the_same(staged):
-    first, second = staged("demo:stable_diffusion"), staged("demo:stable_diffusion", folder="models/again")
-    assert first["sha256"] == second["sha256"]
-    assert first["files"] == second["files"]
-    assert {"model_index.json", "unet/diffusion_pytorch_model.safetensors"} <= set(first["files"])
-    lines = "".join(f"{value}  {key}\n" for key, value in sorted(first["files"].items()))
-    assert first["sha256"] == hashlib.sha256(lines.encode()).hexdigest()
-    assert (Path(first["path"]) / "model_index.json").exists()
+def test_one_file_of_the_hub_can_have_another_path_here(server, fetched):
+    server.push("dataset", "a/b", COMMIT, FILES)
+    receipt = fetched({"path": "one.parquet", "source": f"hub:a/b@{COMMIT}:data/train-1.parquet"})
+    assert receipt["files"][0]["sha256"] == hashlib.sha256(DATA[:7000]).hexdigest()
 
 
-def test_an_unknown_demo_model_is_named(staged):
-    with pytest.raises(TouchstoneError, match=r"no demo model 'x'[\s\S]*known: stable_diffusion, image_variation"):
-        staged("demo:x")
+def test_a_commit_or_file_that_the_hub_does_not_have(server, fetched):
+    server.push("dataset", "a/b", COMMIT, FILES)
+    with pytest.raises(TouchstoneError, match="did not list the repository") as error:
+        fetched({"path": "data/", "source": f"hub:a/b@{LATER}"})
+    assert LATER in error.value.where
+    assert "correct name and commit" in error.value.mend
+    with pytest.raises(TouchstoneError, match=r"holds no data/none\.zip"):
+        fetched({"path": "data/none.zip", "source": f"hub:a/b@{COMMIT}"})
 
 
-def test_a_model_on_this_machine_is_used_where_it_lies(staged, model_folder):
-    before = state(model_folder)
-    receipt = staged(f"path:{model_folder}")
-    assert Path(receipt["path"]).resolve() == model_folder
-    assert set(receipt["files"]) == {"model_index.json", "unet/weights.safetensors"}
-    assert state(model_folder) == before
+def test_a_gated_repository_says_how_access_is_had_and_the_token_opens_it(server, fetched, monkeypatch):
+    server.push("dataset", "a/b", COMMIT, FILES, token="hf_secret")  # noqa: S106
+    file = {"path": "data/", "source": f"hub:a/b@{COMMIT}"}
+    with pytest.raises(TouchstoneError, match="answered 401") as error:
+        fetched(file)
+    assert f"ask for access on {server.root}/datasets/a/b" in error.value.mend
+    assert "HF_TOKEN" in error.value.mend
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    receipt = fetched(file)
+    assert receipt["files"][0]["items"] == 4
+    assert "hf_secret" not in str(receipt)
 
 
-def test_other_weights_have_another_hash(staged, model_folder):
-    first = staged(f"path:{model_folder}")
-    (model_folder / "unet" / "weights.safetensors").write_bytes(b"Weights")
-    assert staged(f"path:{model_folder}")["sha256"] != first["sha256"]
+def test_a_gated_origin_without_a_token_asks_no_server(server, fetched):
+    with pytest.raises(TouchstoneError, match=r"not there: data/[\s\S]*needs HF_TOKEN in the environment"):
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"}, access="agreement", instructions="ask for access")
+    assert server.asked == []
 
 
-def test_weights_behind_a_linked_folder_are_hashed_too(staged, model_folder, tmp_path):
-    first = staged(f"path:{model_folder}")
-    (model_folder / "unet").rename(tmp_path / "unet")
-    (model_folder / "unet").symlink_to(tmp_path / "unet")
-    assert staged(f"path:{model_folder}")["sha256"] == first["sha256"]
+def test_a_file_that_is_not_what_the_hub_lists_is_refused(server, fetched, tmp_path):
+    server.push("dataset", "a/b", COMMIT, FILES)
+    server.files[f"/datasets/a/b/resolve/{COMMIT}/data/notes.txt"].data = b"m"
+    with pytest.raises(TouchstoneError, match=r"wrong checksum: the file's git is .*, its publisher says"):
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert not (tmp_path / "archives/mine/data").exists()
+    server.push("dataset", "a/b", COMMIT, FILES)
+    server.asked.clear()
+    assert fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})["files"][0]["items"] == 4
+    assert len(server.asked) <= 1 + 4
 
 
-def test_another_source_is_never_answered_with_the_old_files(staged, model_folder, tmp_path):
-    shutil.copytree(model_folder, tmp_path / "other")
-    (tmp_path / "other" / "unet" / "weights.safetensors").write_bytes(b"others")
-    built = staged("demo:stable_diffusion")
-    assert staged(f"path:{model_folder}")["sha256"] != built["sha256"]
-    assert "unet/weights.safetensors" in staged(f"path:{tmp_path / 'other'}")["files"]
-    assert staged("demo:image_variation")["sha256"] != built["sha256"]
-    assert staged("demo:stable_diffusion")["sha256"] == built["sha256"]
+def test_a_repository_cannot_write_outside_its_folder(server, fetched, tmp_path):
+    server.push("dataset", "a/b", COMMIT, {"data/../../../evil.txt": b"x" * 200})
+    with pytest.raises(TouchstoneError, match=r"names a file '\.\./\.\./\.\./evil\.txt'"):
+        fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}"})
+    assert not list(tmp_path.rglob("evil.txt"))
 
 
-@pytest.mark.parametrize("name", ["diffusion_pytorch_model.bin", "model.ckpt", "x.PT", "y.pth", "z.pkl", "w.pickle"])
-def test_pickled_weights_are_refused(staged, model_folder, name):
-    (model_folder / "unet" / name).write_bytes(b"cos\nsystem\n(S'echo'\ntR.")
-    with pytest.raises(TouchstoneError, match=r"pickled weights[\s\S]*safetensors") as error:
-        staged(f"path:{model_folder}")
-    assert name in str(error.value.where)
+def test_a_folder_has_mirrors_too(server, fetched):
+    server.push("dataset", "a/b", COMMIT, FILES, first=[(403, {})] * 9)
+    server.push("dataset", "c/d", LATER, FILES)
+    receipt = fetched({"path": "data/", "source": f"hub:a/b@{COMMIT}", "mirrors": [f"hub:c/d@{LATER}"]})
+    assert receipt["files"][0]["items"] == 4
 
 
-def test_a_folder_that_is_no_model(staged, tmp_path):
-    (tmp_path / "empty").mkdir()
-    for source in (f"path:{tmp_path / 'empty'}", f"path:{tmp_path / 'nothing'}"):
-        with pytest.raises(TouchstoneError, match=r"no model_index\.json[\s\S]*models\.yaml"):
-            staged(source)
+def test_a_record_of_zenodo_is_checked_by_its_md5(server, fetched):
+    link = server.put("api/records/123/files/a.zip/content", DATA)
+    entry = {"key": "a.zip", "size": len(DATA), "checksum": f"md5:{MD5}", "links": {"self": link}}
+    server.put("api/records/123", json.dumps({"files": [entry]}).encode())
+    assert fetched({"path": "a.zip", "source": "zenodo:123"})["files"][0]["sha256"] == SHA
+    server.put("api/records/124", json.dumps({"files": [entry | {"checksum": f"md5:{'0' * 32}"}]}).encode())
+    with pytest.raises(TouchstoneError, match=r"the file's md5 is .* its publisher says 000"):
+        fetched({"path": "b/c.zip", "source": "zenodo:124:a.zip"})
+    with pytest.raises(TouchstoneError, match=r"no file 'x\.zip'[\s\S]*it has a\.zip"):
+        fetched({"path": "x.zip", "source": "zenodo:124"})
 
 
-def test_a_build_cut_short_is_not_taken_for_a_model(staged, tmp_path):
-    partial = Path(staged("demo:stable_diffusion")["path"])
-    whole = staged("demo:stable_diffusion")["sha256"]
-    shutil.rmtree(partial / "unet")
-    partial.rename(partial.with_name(partial.name + ".partial"))
-    assert staged("demo:stable_diffusion")["sha256"] == whole
+def test_files_out_of_a_zip_are_copied_out_and_the_zip_comes_once(server, fetched, make_zip):
+    zipped = make_zip({"in/a.json": b"[1]", "in/b.json": b"[2]", "in/huge.json": b"x" * 9}).read_bytes()
+    source, md5 = server.put("all.zip", zipped), hashlib.md5(zipped, usedforsecurity=False).hexdigest()
+    files = [{"path": f"{k}.json", "source": source, "out_of": {"member": f"in/{k}.json", "md5": md5}} for k in "ab"]
+    receipt = fetched(*files)
+    assert [Path(file["path"]).read_bytes() for file in receipt["files"]] == [b"[1]", b"[2]"]
+    assert asked(server) == ["/all.zip"]
+    assert fetched(*files) == receipt
+    with pytest.raises(TouchstoneError, match=r"in/c\.json cannot be read"):
+        fetched({"path": "c.json", "source": source, "out_of": {"member": "in/c.json"}})
+    other = {"path": "d.json", "source": server.put("other.zip", zipped), "out_of": {"member": "in/a.json", "md5": "0" * 32}}
+    with pytest.raises(TouchstoneError, match="wrong checksum"):
+        fetched(other)
+
+
+@pytest.mark.parametrize(("source", "package"), [("kaggle:a/b", "kagglehub"), ("modelscope:a/b", "modelscope")])
+def test_a_client_that_is_not_installed_is_named(fetched, source, package, monkeypatch):
+    monkeypatch.setenv("KAGGLE_KEY", "x")
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed here")
+    with pytest.raises(TouchstoneError, match=f"is not installed[\\s\\S]*pip install {package}"):
+        fetched({"path": "data/", "source": source})

@@ -54,7 +54,7 @@ def listing_of(origin: str, places: list[Place], polardiffshield: Path) -> Listi
         return Listing(table=lambda name, columns: ({"TIFF": f"http://host/TIFF/{place.member}.TIF"} for place in places))
     if origin == "laion_400m":
         rows = [{"id": place.member, "url": "http://host/a.jpg", "original_prompt": ""} for place in places]
-        return Listing(tables=["data/train-0.parquet"], table=lambda name, columns: rows)
+        return Listing(tables=["data/train-0.parquet"], columns=lambda name: [*rows[0]], table=lambda name, columns: rows)
     if origin == "polardiffshield":
         return Listing(table=lambda name, columns: tables.rows(polardiffshield, columns))
     return Listing(members=members, table=lambda name, columns: [], document=lambda name: document)
@@ -105,15 +105,16 @@ def test_every_id_leads_to_a_place_and_back(lists, listed):
 def test_elsa_counts_rows_through_the_files_of_a_split(lists):
     ids = [file_id for file_id in lists["validation_fake"] if file_id.startswith("ELSA_D3/")]
     assert len(ids) == 2_264
-    row = {"id": "1", "positive_prompt": "", "negative_prompt": ""}
-    sizes = {"data/train-0": 1_100_000, "data/train-1": 1_200_000, "data/val-0": 6_629, "data/validation-0": 4_800}
+    row = dict.fromkeys(["url", "original_prompt", "positive_prompt", "negative_prompt"], "") | {"id": "1"}
+    sizes = {"train-00000-of-00002": 1_100_000, "train-00001-of-00002": 1_200_000, "val-0": 6_629, "validation-0": 4_800}
+    sizes = {f"data/{stem}.parquet": size for stem, size in sizes.items()}
     columns = defaultdict(set)  # of the rows that are named
     for place in map(locate, ids):
         number, column = place.member.split("/")
         columns[f"{place.split}/row{number}/"].add(column)
     options = card("elsa_d3")["recipe"]["reader"]
     listing = Listing(tables=list(sizes), table=lambda name, columns: (row for _ in range(sizes[name])))
-    first_rows = {"data/train-0": 0, "data/train-1": 1_100_000, "data/val-0": 2_300_000, "data/validation-0": 0}
+    first_rows = dict(zip(sizes, (0, 1_100_000, 2_300_000, 0), strict=True))
     count, found = 0, set()
     for item in reader("elsa_d3")(listing, {**options, "generators": {"image_gen0": "deepfloyd_if"}}):  # all four: a minute
         count += 1

@@ -17,12 +17,12 @@ import pytest
 
 from touchstone.draw import PICK
 from touchstone.errors import TouchstoneError
-from touchstone.fetch import fetch_model
 from touchstone.files import write_json
 from touchstone.generate import batch_file, generate_shard, image_seed
 from touchstone.progress import Progress
 from touchstone.record import TAKEN, empty_item, table_of
 from touchstone.shards import shard_writer
+from touchstone.staging import fetch_model
 
 READER = {"name": "table", "file": "prompts.csv", "columns": {"id": "id", "positive_prompt": "prompt"}}
 RECIPE = {"reader": READER, "mode": "text_to_image", "steps": 8, "guidance": 7.5, "size": [64, 64], "batch": 2, "seed": 1}
@@ -50,8 +50,9 @@ class Models:
         if not receipt.exists():
             fetch_model(
                 name=name,
-                source=f"demo:{name}",
-                revision=None,
+                sources=[f"demo:{name}"],
+                files={},
+                placed=None,
                 folder=str(self.folder / name),
                 receipt=str(receipt),
                 progress=Progress("fetch", streams=()),
@@ -233,8 +234,9 @@ def flagging_model(folder: Path, models: Models) -> str:
     pipe.save_pretrained(folder)
     fetch_model(
         name="flagging",
-        source=f"path:{folder}",
-        revision=None,
+        sources=[f"path:{folder}"],
+        files={},
+        placed=None,
         folder=f"{folder}-staged",
         receipt=f"{folder}.json",
         progress=Progress("fetch", streams=()),

@@ -9,7 +9,7 @@ import pytest
 
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_json
-from touchstone.listing import complete, list_origin, path_of
+from touchstone.listing import CHUNK, complete, list_origin, path_of
 from touchstone.record import ITEM
 
 GENERATORS = {"sd": {"name": "Stable Diffusion", "released": "2022-08-22"}}
@@ -98,7 +98,18 @@ def test_names_of_another_encoding_are_counted_not_fatal(listed, tmp_path, progr
 def test_of_two_items_with_one_id_the_later_is_skipped_and_counted(listed, make_zip, progress):
     rows = listed(FOLDERS, make_zip({"1.png": b"", "1.jpg": b"", "2.png": b""}))
     assert [row["source_member"] for row in rows] == ["1.png", "2.png"]
-    assert "1 skipped: an earlier item has the same id (first: 'mine/1')" in progress.streams[0].getvalue()
+    assert "1 skipped: an earlier item has the same id" in progress.streams[0].getvalue()
+    assert "(first: 'mine/1: files.zip/1.jpg, and before that files.zip/1.png')" in progress.streams[0].getvalue()
+
+
+def test_repeated_ids_are_found_chunks_later_and_both_places_are_told(listed, tmp_path, progress):
+    table = tmp_path / "p.csv"
+    numbers = [*range(CHUNK + 10), 3, 5, CHUNK + 3, *range(CHUNK + 10, 2 * CHUNK + 10), CHUNK + 20]
+    table.write_text("id,image\n" + "".join(f"{number},{place}.png\n" for place, number in enumerate(numbers)))
+    rows = listed({"name": "table", "file": "p.csv", "columns": {"id": "id", "member": "image"}}, table)
+    assert [row["id"] for row in rows] == [f"mine/{number}" for number in range(2 * CHUNK + 10)]
+    first = f"mine/3: {CHUNK + 10}.png, and before that 3.png"
+    assert f"4 skipped: an earlier item has the same id (first: '{first}')" in progress.streams[0].getvalue()
 
 
 def test_no_items_says_why(listed, make_zip):

@@ -39,7 +39,7 @@ FILES = {
         "recipe": PAINT,
         "cost": {"bytes": 100_000, "seconds": 36},
     },
-    "cards/models.yaml": {"tiny": {"source": "demo:x", "generator": "tiny_sd", "licence": "MIT"}},
+    "cards/models.yaml": {"tiny": {"sources": ["demo:x"], "generator": "tiny_sd", "licence": "MIT"}},
     "cards/generators.yaml": {"tiny_sd": {"name": "Tiny SD", "released": "2022-08-22"}},
     "datasets/mine.yaml": {
         "title": "Mine",
@@ -53,7 +53,7 @@ FILES = {
     },
 }
 CONFIG = {"dataset": "mine", "cards": ["cards"], "datasets": ["datasets"]}
-HUB = {"tiny": {"source": "hub:a/b", "revision": "1" * 40, "generator": "tiny_sd", "licence": "MIT"}}
+HUB = {"tiny": {"sources": ["hub:a/b@" + "1" * 40], "generator": "tiny_sd", "licence": "MIT"}}
 
 
 @pytest.fixture
@@ -124,11 +124,14 @@ def test_files_that_a_person_must_get_are_named_until_they_are_there(rows, tmp_p
     other = tmp_path / "elsewhere"
     other.mkdir()
     assert rows(paths={"photos": str(other)})["fetch", "photos"].note == "missing by hand (open): b.zip"
-    (other / "b.zip").touch()
+    (other / "b.zip").write_bytes(bytes(7))
+    told = "missing by hand (open): b.zip has 7 bytes, its card says 1,000,000"
+    assert rows(paths={"photos": str(other)})["fetch", "photos"].note == told
+    (other / "b.zip").write_bytes(bytes(1_000_000))
     assert rows(paths={"photos": str(other)})["fetch", "photos"].note == ""
     archives = tmp_path / "work/resources/archives/photos"
     archives.mkdir(parents=True)
-    (archives / "b.zip").touch()
+    (archives / "b.zip").write_bytes(bytes(1_000_000))
     assert rows()["fetch", "photos"].note == ""
 
 
@@ -144,7 +147,7 @@ def test_network_is_needed_for_downloads_that_are_not_there_and_for_urls(rows, t
     assert [key for key, row in rows().items() if row.network] == [("fetch", "photos"), ("take", "urls")]
     archives = tmp_path / "work/resources/archives/photos"
     archives.mkdir(parents=True)
-    (archives / "a.zip").touch()
+    (archives / "a.zip").write_bytes(bytes(4_000_000))
     assert [key for key, row in rows().items() if row.network] == [("take", "urls")]
 
 
@@ -157,17 +160,20 @@ def test_a_model_of_the_hub_needs_the_network_until_this_revision_is_staged(rows
     hub = {"cards/models.yaml": HUB}
     models = tmp_path / "work/resources/models/tiny"
     assert rows(hub)["fetch", "model tiny"].network
-    (models / ("2" * 40)).mkdir(parents=True)
-    assert rows(hub)["fetch", "model tiny"].network
-    (models / ("1" * 40)).mkdir()
+    for commit in ("2" * 40, "1" * 40):
+        assert rows(hub)["fetch", "model tiny"].network
+        (models / f"hub_a_b_{commit}").mkdir(parents=True)
+        (models / f"hub_a_b_{commit}" / "model_index.json").touch()
     assert not rows(hub)["fetch", "model tiny"].network
     assert not rows()["fetch", "model tiny"].network
 
 
 def test_a_model_that_should_lie_on_this_machine_and_does_not(rows, tmp_path):
-    changes = {"cards/models.yaml": {"tiny": HUB["tiny"] | {"source": f"path:{tmp_path}/model"}}}
-    assert rows(changes)["fetch", "model tiny"].note == f"missing by hand: {tmp_path}/model"
+    changes = {"cards/models.yaml": {"tiny": HUB["tiny"] | {"sources": [f"path:{tmp_path}/model"]}}}
+    assert rows(changes)["fetch", "model tiny"].note == f"missing by hand: there is no folder {tmp_path}/model"
     (tmp_path / "model").mkdir()
+    assert "has no model_index.json" in rows(changes)["fetch", "model tiny"].note
+    (tmp_path / "model/model_index.json").touch()
     assert rows(changes)["fetch", "model tiny"].note == ""
 
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.building import HOME
 
 from touchstone.errors import TouchstoneError
-from touchstone.tables import MAX_FIELD, rows
+from touchstone.tables import MAX_FIELD, columns_of, rows
+
+MODULES = str(HOME / "workflow/scripts")
 
 
 def table(tmp_path, content: bytes, name: str = "list.csv"):
@@ -113,3 +119,75 @@ def test_damaged_parquet_is_refused_wherever_the_damage_is(tmp_path):
     for damaged in (whole[: len(whole) // 2], b"", whole[:40] + bytes(2000) + whole[2040:]):
         path.write_bytes(damaged)
         assert "cannot be read" in refusal(path, ["id"])
+
+
+# -- saved Arrow datasets and JSON -----------------------------------------------------------------
+
+
+def arrow(path, table: pa.Table):
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=3)
+    return path
+
+
+def test_arrow_values_become_text_and_nulls_empty(tmp_path):
+    path = arrow(
+        tmp_path / "data.arrow", pa.table({"id": [1, 2, None, 4], "p": ["a", None, "c", "d"], "x": [[1], [], None, [2]]})
+    )
+    assert columns_of(path) == ["id", "p", "x"]
+    assert list(rows(path, ["p", "id"])) == [
+        {"p": "a", "id": "1"},
+        {"p": "", "id": "2"},
+        {"p": "c", "id": ""},
+        {"p": "d", "id": "4"},
+    ]
+    assert "no column 'url'" in refusal(path, ["url"])
+
+
+def test_images_in_arrow_files_are_not_read(tmp_path):
+    image = pa.array([bytes([number]) * 20_000_000 for number in range(4)], pa.binary())
+    path = arrow(tmp_path / "data.arrow", pa.table({"id": ["1", "2", "3", "4"], "image": image}))
+    code = f"""
+import re, resource
+from touchstone.tables import rows
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+assert [row["id"] for row in rows({str(path)!r}, ["id"])] == ["1", "2", "3", "4"]
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    done = subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": MODULES}, capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 30_000  # kB; the images have 80,000
+
+
+def test_damaged_arrow_is_refused(tmp_path):
+    path = arrow(tmp_path / "data.arrow", pa.table({"id": [f"{number:09d}" for number in range(500)]}))
+    whole = path.read_bytes()
+    for damaged in (whole[: len(whole) // 2], b"", b"ARROW1" + whole, whole[:400] + b"\xff" * 300 + whole[700:]):
+        path.write_bytes(damaged)
+        assert "cannot be read" in refusal(path, ["id"])
+
+
+def test_json_rows_may_lack_keys_but_the_first(tmp_path):
+    path = table(tmp_path, b'[{"id": 1, "p": null, "x": [1, 2]}, {"id": "2"}]', "list.json")
+    assert columns_of(path) == ["id", "p", "x"]
+    assert list(rows(path, ["id", "p", "x"])) == [{"id": "1", "p": "", "x": "[1, 2]"}, {"id": "2", "p": "", "x": ""}]
+    assert "no column 'url'" in refusal(path, ["url"])
+
+
+@pytest.mark.parametrize("content", [b'[{"id": 1}', b"[1]", b'[{"id": "\xff"}]', b"[]"])
+def test_json_that_is_no_table_is_refused(tmp_path, content):
+    refusal(table(tmp_path, content, "list.json"), ["id"])
+
+
+@pytest.mark.parametrize("name", ["list.csv", "list.tsv", "list.parquet", "list.arrow", "list.json"])
+def test_columns_are_named_without_the_rows(tmp_path, name):
+    path = tmp_path / name
+    if name.endswith("parquet"):
+        pq.write_table(pa.table({"id": ["1"], "Übersee": ["2"]}), path)
+    elif name.endswith("arrow"):
+        arrow(path, pa.table({"id": ["1"], "Übersee": ["2"]}))
+    else:
+        text = {"csv": "\ufeffid,Übersee\n", "tsv": "id\tÜbersee\n", "son": '{"id": 1, "Übersee": 2}'}[name[-3:]]
+        path.write_text(text, encoding="utf-8")
+    assert columns_of(path) == ["id", "Übersee"]
+    with pytest.raises(TouchstoneError, match="gone"):
+        columns_of(tmp_path / f"no_{name}")

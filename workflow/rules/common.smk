@@ -8,6 +8,7 @@ sys.path.append(f"{workflow.basedir}/workflow/scripts")
 
 from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
+from touchstone.inventory import check_origins, require
 
 # What the scheduler says at every turn; `quiet` has no word for it but `all`, which hides errors too.
 CHATTER = (

@@ -1,9 +1,45 @@
-"""fetch: what needs the internet, into resources/.
+"""fetch: what needs the internet, into resources/; and what is there, before anything is fetched.
 
-In:  the card's files, or the model's source.
+In:  the card's files, or the model's sources.
 Out: resources/archives/<origin>/ and resources/models/<model>/..., described by a receipt that later
      rules depend on: touching an archive reruns nothing, another archive has another receipt.
+
+`check_origins` looks at names, sizes and counts; `verify_origins` reads everything again. Both only tell.
+No job starts while something is missing that only a person can get.
 """
+
+
+onstart:
+    try:
+        require(CATALOGUE, needed_by(workflow.dag.needrun_jobs()))
+    except TouchstoneError as error:
+        raise WorkflowError(f"\n{error}") from None
+
+
+rule check_origins:
+    log:
+        "logs/check_origins.txt",
+    localrule: True
+    run:
+        try:
+            check_origins(CATALOGUE, log[0])
+        except TouchstoneError as error:
+            raise WorkflowError(f"\n{error}") from None
+
+
+rule verify_origins:
+    input:
+        receipts=receipts(),
+    log:
+        "logs/verify_origins/all.log",
+    conda:
+        "../../envs/touchstone.yaml"
+    threads: 4
+    resources:
+        mem="2G",
+        runtime="12h",
+    script:
+        "../scripts/verify_origins.py"
 
 
 rule fetch_origin:
@@ -27,6 +63,7 @@ rule fetch_origin:
         access=lookup("{origin}/access", within=CATALOGUE.cards),
         instructions=lookup("{origin}/instructions", within=CATALOGUE.cards, default=""),
         placed=lookup("paths/{origin}", within=CATALOGUE.config, default=None),
+        incomplete=may_be_incomplete,
         folder="resources/archives/{origin}",
     script:
         "../scripts/fetch_origin.py"
@@ -46,8 +83,9 @@ rule fetch_model:
         mem="4G",
         runtime="4h",
     params:
-        source=lookup("{model}/source", within=CATALOGUE.models),
-        revision=lookup("{model}/revision", within=CATALOGUE.models, default=None),
+        sources=lookup("{model}/sources", within=CATALOGUE.models),
+        files=lookup("{model}/files", within=CATALOGUE.models, default={}),
+        placed=lookup("models/{model}", within=CATALOGUE.config, default=None),
         folder="resources/models/{model}",
     script:
         "../scripts/fetch_model.py"

@@ -3,51 +3,9 @@
 from touchstone.parts import shards_named_in
 
 
-def built(what, origin=None):
-    """Paths of the dataset's take ``shards`` (of one origin) or of its ``packed`` shards."""
-    if what == "packed":
-        return [
-            f"results/{DATASET}/data/{split}/{shard}.parquet"
-            for split, shard in CATALOGUE.packed()
-        ]
-    return [
-        f"results/{DATASET}/origins/{name}/{shard}.parquet"
-        for name in ([origin] if origin else CATALOGUE.origins)
-        for shard in CATALOGUE.shards(name)
-    ]
-
-
-def tables():
-    """Receipts and tables of the whole build. A step that failed leaves its own missing, which is
-    not noticed as long as what an earlier build made of it is there, unless it is asked for.
-    """
-    models = {
-        CATALOGUE.card(name)["recipe"]["model"]
-        for name in CATALOGUE.of_kind("generate")
-    }
-    return [
-        *(f"resources/receipts/models/{model}.json" for model in sorted(models)),
-        *(
-            f"resources/receipts/{name}.json"
-            for name, card in CATALOGUE.cards.items()
-            if card.get("files")
-        ),
-        *(f"results/origins/{name}/index.parquet" for name in CATALOGUE.cards),
-        *(
-            f"results/{DATASET}/origins/{name}/draw.parquet"
-            for name in CATALOGUE.origins
-        ),
-        *(
-            f"results/{DATASET}/{name}.parquet"
-            for name in ("screen", "selection", "ledger", "manifest")
-        ),
-    ]
-
-
-def published():
-    """What users of the finished dataset read."""
-    names = ("gates.json", "report.html", "README.md", "croissant.json", "summary.txt")
-    return [f"results/{DATASET}/{name}" for name in names]
+def may_be_incomplete(wildcards):
+    """Whether the origin's folders may hold fewer files than its card says."""
+    return CATALOGUE.may_be_incomplete(wildcards.origin)
 
 
 def lists_beside_card(wildcards):
@@ -92,6 +50,24 @@ def pick_of_shard(wildcards):
         dataset=wildcards.dataset, origin=wildcards.origin
     )
     return f"{draw.output.picks}/{wildcards.shard}.parquet"
+
+
+def picks_of_origin(wildcards):
+    """All pick lists of the origin, known once the draw is done."""
+    draw = checkpoints.draw_origin.get(**wildcards)
+    return [
+        f"{draw.output.picks}/{shard}.parquet"
+        for shard in CATALOGUE.shards(wildcards.origin)
+    ]
+
+
+def pick_of_adopted(wildcards):
+    """The shard's own pick list, once such archives are read, too."""
+    picks = pick_of_shard(wildcards)
+    # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
+    if wildcards.origin in CATALOGUE.streamed:
+        checkpoints.unroll_origin.get(**wildcards)
+    return picks
 
 
 def recipe_of_origin(wildcards):

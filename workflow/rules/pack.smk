@@ -18,6 +18,7 @@ rule pack_shard:
         "logs/benchmarks/pack_shard/{dataset}/{split}/{packed}.jsonl"
     conda:
         "../../envs/touchstone.yaml"
+    threads: 2
     resources:
         mem="2G",
         runtime="1h",

@@ -3,12 +3,37 @@
 In:  a pick list, and what the origin's kind needs: archives, the web, or a model.
 Out: results/<dataset>/origins/<origin>/<shard>.parquet, rows of record.TAKEN. One rule per kind,
      one contract: after this step nobody asks where a picture came from.
+Archives that can only be read from front to back are read once for all shards of the origin: what
+was drawn of them lies in unrolled.zip. This is a checkpoint, so that after a larger draw only the
+shards whose list changed are taken anew; as an `ancient` input it would hide what shards are missing.
 """
+
+
+checkpoint unroll_origin:
+    input:
+        picks=picks_of_origin,
+        receipt=receipt_of_origin,
+    output:
+        unrolled="results/{dataset}/origins/{origin}/unrolled.zip",
+    log:
+        "logs/unroll_origin/{dataset}/{origin}.log",
+    benchmark:
+        "logs/benchmarks/unroll_origin/{dataset}/{origin}.jsonl"
+    wildcard_constraints:
+        origin=one_of(CATALOGUE.streamed),
+    conda:
+        "../../envs/touchstone.yaml"
+    threads: 4
+    resources:
+        mem="8G",
+        runtime="12h",
+    script:
+        "../scripts/unroll_origin.py"
 
 
 rule adopt_shard:
     input:
-        picks=pick_of_shard,
+        picks=pick_of_adopted,
         receipt=receipt_of_origin,
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
@@ -20,10 +45,12 @@ rule adopt_shard:
         origin=one_of(CATALOGUE.of_kind("archive")),
     conda:
         "../../envs/touchstone.yaml"
+    threads: 1  # more help only one job, and images of a megapixel: --set-threads adopt_shard=4
     resources:
         mem="2G",
         runtime="1h",
     params:
+        unrolled="results/{dataset}/origins/{origin}/unrolled.zip",
         recipe=recipe_of_origin,
     script:
         "../scripts/adopt_shard.py"

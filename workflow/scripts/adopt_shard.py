@@ -7,6 +7,8 @@ with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wil
     adopt_shard(
         picks=snakemake.input.picks,
         receipt=snakemake.input.receipt,
+        unrolled=snakemake.params.unrolled,
+        threads=snakemake.threads,
         shard=snakemake.output.shard,
         progress=progress,
     )

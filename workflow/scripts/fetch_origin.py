@@ -11,6 +11,7 @@ with job(snakemake.log[0], "fetch", snakemake.wildcards.origin) as progress:
         access=snakemake.params.access,
         instructions=snakemake.params.instructions,
         placed=snakemake.params.placed,
+        incomplete=snakemake.params.incomplete,
         folder=snakemake.params.folder,
         receipt=snakemake.output.receipt,
         progress=progress,

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import tempfile
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
-from touchstone.containers import is_container, open_container
-from touchstone.files import read_json
+from touchstone.containers import open_container
+from touchstone.files import bytes_read, read_json
 from touchstone.images import BadImage
 from touchstone.listing import path_of
-from touchstone.progress import Progress
-from touchstone.shards import append_rows, read_picks, shard_writer, taken
+from touchstone.progress import Progress, size
+from touchstone.shards import append_rows, is_full, read_picks, shard_writer, taken
+from touchstone.suffixes import is_streamed
+from touchstone.unroll import Unrolled, members_by_file
 
-BATCH = 8  # rows turned into Arrow at a time
 IN_MEMORY = 256_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
+AHEAD = 64_000_000  # bytes of images that are read before they can be measured
 
 
-def adopt_shard(*, picks: str, receipt: str, shard: str, progress: Progress) -> None:
+def adopt_shard(
+    *, picks: str, receipt: str, shard: str, unrolled: str | None = None, threads: int = 1, progress: Progress
+) -> None:
     """Make one shard of an origin of kind ``archive``; rows are in the order of the pick list.
 
     Every archive is read once, in its own order; images wait until all are read.
@@ -25,38 +32,75 @@ def adopt_shard(*, picks: str, receipt: str, shard: str, progress: Progress) -> 
         picks: Pick list that ``draw_origin`` wrote.
         receipt: What ``fetch_origin`` wrote about the origin's files.
         shard: The shard to write; a member that cannot be read becomes a rejected row.
+        unrolled: Where ``unroll_origin`` has put what was drawn of archives that can only be read from front to back.
+        threads: Images that are decoded and measured at the same time; changes no byte of the shard.
+
+    Raises:
+        TouchstoneError: An archive is gone or not whole, or ``unrolled`` was made for another draw.
     """
-    wanted = read_picks(picks)
-    files = read_json(receipt)["files"]
-    default = next((file["name"] for file in files if is_container(file["name"])), "")
-    by_file: dict[str, dict[str, list[int]]] = {}  # file → member → rows that show it
-    for row, pick in enumerate(wanted):
-        by_file.setdefault(pick["source_file"] or default, {}).setdefault(pick["source_member"], []).append(row)
+    wanted, files = read_picks(picks), read_json(receipt)["files"]
+    before = bytes_read()
+    by_file = members_by_file(wanted, files)
     progress.start(len(wanted), "images")
     rows: list[dict] = [{}] * len(wanted)
     spans: dict[int, tuple[int, int]] = {}  # row → its bytes in the waiting room
     with shard_writer(shard) as writer, tempfile.SpooledTemporaryFile(IN_MEMORY, dir=Path(shard).parent) as waiting:
-        for name, members in by_file.items():
-            container = open_container(path_of(files, name))
-            try:
-                for member, data in container.read_many(members):
-                    for row in members[member]:
-                        rows[row] = _row(wanted[row], data)
-                    if isinstance(data, bytes):
-                        spans |= dict.fromkeys(members[member], (waiting.tell(), len(data)))
-                        waiting.write(data)
-                    progress.advance(len(members[member]))
-            finally:
-                container.close()
-        for start in range(0, len(rows), BATCH):
-            for number in range(start, min(start + BATCH, len(rows))):
-                if rows[number]["image"]:
-                    place, length = spans[number]
-                    waiting.seek(place)
-                    rows[number]["image"]["bytes"] = waiting.read(length)
-            append_rows(writer, rows[start : start + BATCH])
-            rows[start : start + BATCH] = [{}] * len(rows[start : start + BATCH])
-    progress.finish()
+        contents = _contents(by_file, files, unrolled)
+        for numbers, data, made in _ahead(lambda numbers, data: [_row(wanted[row], data) for row in numbers], contents, threads):
+            for row, facts in zip(numbers, made, strict=True):
+                rows[row] = facts
+            if isinstance(data, bytes):
+                spans |= dict.fromkeys(numbers, (waiting.tell(), len(data)))
+                waiting.write(data)
+            progress.advance(len(numbers))
+        batch, n_bytes = [], 0
+        for number, row in enumerate(rows):
+            if row["image"]:
+                place, length = spans[number]
+                waiting.seek(place)
+                row["image"]["bytes"] = waiting.read(length)
+                n_bytes += length
+            batch.append(row)
+            rows[number] = {}
+            if is_full(len(batch), n_bytes):
+                append_rows(writer, batch)
+                batch, n_bytes = [], 0
+        append_rows(writer, batch)
+    progress.finish(f"{size(bytes_read() - before)} read")
+
+
+def _contents(by_file: dict, files: list[dict], unrolled: str | None) -> Iterator[tuple[list[int], bytes | BadImage]]:
+    """Rows and what their member holds, container after container."""
+    for name, members in by_file.items():
+        container = Unrolled(unrolled, name) if unrolled and is_streamed(name) else open_container(path_of(files, name))
+        try:
+            for member, data in container.read_many(members):
+                yield members[member], data
+        finally:
+            container.close()
+
+
+def _ahead(work: Callable, jobs: Iterable[tuple[list[int], bytes | BadImage]], threads: int) -> Iterator[tuple]:
+    """``(*job, work(*job))`` in the order of ``jobs``, of which some are in work while the next is read."""
+    if threads == 1:
+        yield from ((*job, work(*job)) for job in jobs)
+        return
+    waiting: deque[tuple[tuple, Future]] = deque()
+    n_bytes = 0
+    with ThreadPoolExecutor(threads) as pool:
+        for job in jobs:
+            waiting.append((job, pool.submit(work, *job)))
+            n_bytes += _size(job)
+            while len(waiting) > 4 * threads or n_bytes > AHEAD:
+                job, future = waiting.popleft()
+                n_bytes -= _size(job)
+                yield *job, future.result()
+        for job, future in waiting:
+            yield *job, future.result()
+
+
+def _size(job: tuple) -> int:
+    return len(job[1]) if isinstance(job[1], bytes) else 0
 
 
 def _row(pick: dict, data: bytes | BadImage) -> dict:

@@ -12,12 +12,10 @@ from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
-from touchstone.parts import REAL, Part, apportion, numbered
+from touchstone.parts import REAL, RESERVED, Part, apportion, numbered
+from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
-# Targets, and folders beside those of the origins.
-RESERVED = {"all", "plan", "screen", "split", "contact_sheet", "data", "picks", "exports", "survivors"}
-RESERVED |= {"retry_failures", "check_network", "compare_scrapes"}
 
 
 class Catalogue:
@@ -124,12 +122,7 @@ class Catalogue:
 
     def _check_part(self, part: Part) -> None:
         card = self.card(part.origin)
-        if part.survival < 1 and self.card(part.origin)["kind"] != "urls":
-            raise TouchstoneError(
-                f"origin {part.origin!r} is not scraped, so nothing of it dies",
-                where=f"{self.dataset_file}: {part.origin}.survival",
-                mend="take the key away, or raise `margin`",
-            )
+        part.check_survival(card["kind"], self.dataset_file)
         if part.generator != REAL and part.generator not in card.get("generators", []):
             raise TouchstoneError(
                 f"origin {part.origin!r} has no generator called {part.generator!r}",
@@ -150,6 +143,11 @@ class Catalogue:
     def of_kind(self, kind: str) -> list[str]:
         """Origins of the dataset with this kind."""
         return [origin for origin in self.origins if self.card(origin)["kind"] == kind]
+
+    @cached_property
+    def streamed(self) -> list[str]:
+        """Origins with an archive that can only be read from front to back."""
+        return [name for name in self.of_kind("archive") if any(is_streamed(file["path"]) for file in self.card(name)["files"])]
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -247,3 +245,7 @@ class Catalogue:
     def source_of_pairs(self, origin: str) -> str | None:
         """The origin whose images this one varies, if it does."""
         return self.card(origin)["recipe"]["reader"].get("origin")
+
+    def may_be_incomplete(self, origin: str) -> bool:
+        """Whether its folders may hold fewer files than the card says."""
+        return origin in self.config.get("incomplete", [])

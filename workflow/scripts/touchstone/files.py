@@ -7,7 +7,7 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -74,10 +74,26 @@ def read_json(path: str | os.PathLike) -> dict:
 
 def sha256_of(path: str | os.PathLike, advance: Callable[[int], object] | None = None) -> str:
     """SHA-256 of a file's bytes, in hexadecimal; ``advance`` is told the bytes read so far by steps."""
-    digest = hashlib.sha256()
+    return digests_of(path, ["sha256"], advance)["sha256"]
+
+
+def digests_of(path: str | os.PathLike, kinds: Iterable[str], advance: Callable[[int], object] | None = None) -> dict[str, str]:
+    """Checksums of a file in one pass, by kind: ``sha256``, ``sha1``, ``md5``, or ``git`` as git names a blob."""
+    digests = {kind: hashlib.new("sha1" if kind == "git" else kind, usedforsecurity=False) for kind in kinds}
+    if "git" in digests:
+        digests["git"].update(b"blob %d\0" % Path(path).stat().st_size)
     with open(path, "rb") as file:
         while chunk := file.read(CHUNK):
-            digest.update(chunk)
+            for digest in digests.values():
+                digest.update(chunk)
             if advance:
                 advance(len(chunk))
-    return digest.hexdigest()
+    return {kind: digest.hexdigest() for kind, digest in digests.items()}
+
+
+def bytes_read() -> int:
+    """Bytes that this process has read so far, from disk or the system's cache, as the kernel counts them; 0 if it does not."""
+    try:
+        return int(Path("/proc/self/io").read_text(encoding="ascii").split()[1])
+    except OSError:
+        return 0

@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 import io
 import struct
+import threading
 import warnings
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import cache, lru_cache
 
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
@@ -18,9 +21,16 @@ from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
 MAX_BYTES = 100_000_000
+LARGE = 16_000_000  # pixels; of such images one is decoded at a time, whatever the threads
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
+
+
+_one_large = threading.Lock()
+_quiet = threading.Lock()
+_inside = 0  # threads in _without_warnings
+_saved = warnings.catch_warnings()
 
 
 class BadImage(Exception):
@@ -37,15 +47,14 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
     ``width`` and ``height`` are pixels as stored (EXIF rotation is not applied), ``pixel_sha256``
     is over mode, size, decoded pixels and transparency of the first frame, so two encodings of the
     same pixels in the same mode share it, and ``luma_std`` is in grey levels. Later frames are
-    counted but not decoded.
+    counted but not decoded. Threads may call it at the same time.
 
     Raises:
         BadImage: ``unreadable``, ``truncated``, ``too_many_pixels`` or ``too_many_bytes``.
     """
     if len(data) > max_bytes:
         raise BadImage("too_many_bytes", f"{len(data):,} bytes")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own bomb warning; max_pixels is checked below
+    with _without_warnings():  # such as Pillow's own of bombs; max_pixels is checked below
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except Image.DecompressionBombError as error:
@@ -57,23 +66,44 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
         if image.width * image.height > max_pixels:
             raise BadImage("too_many_pixels", f"{image.width} x {image.height}")
         try:
-            facts = _header_facts(image, data)  # counts the frames, so it reads beyond the header
-            image.load()
-            return facts | _pixel_facts(image) | _metadata_facts(image)
+            with _one_large if image.width * image.height > LARGE else nullcontext():
+                facts = _header_facts(image, data)  # counts the frames, so it reads beyond the header
+                image.load()
+                return facts | _pixel_facts(image) | _metadata_facts(image)
         except Exception as error:
             reason = "truncated" if _is_truncation(error) else "unreadable"
             raise BadImage(reason, _short(error)) from None
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """No warnings while any thread is inside: what to ignore is one list for all, so the first in saves it."""
+    global _inside, _saved
+    with _quiet:
+        _inside += 1
+        if _inside == 1:
+            _saved = warnings.catch_warnings(action="ignore")
+            _saved.__enter__()
+    try:
+        yield
+    finally:
+        with _quiet:
+            _inside -= 1
+            if not _inside:
+                _saved.__exit__(None, None, None)
 
 
 def perceptual_hash(image: Image.Image) -> int:
     """64-bit perceptual hash: signs of the 8 x 8 lowest DCT coefficients of a 32 x 32 grey copy
     against their median, row by row, the highest bit first (the scheme of imagehash's phash)."""
     # The gap lets Pillow average whole blocks first: of a large picture, a fifth of the time.
-    small = image.convert("L").resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    grey = np.asarray(small, dtype=np.float64)
+    grey_image = image if image.mode == "L" else image.convert("L")
+    small = grey_image.resize((32, 32), Image.Resampling.LANCZOS, reducing_gap=2.0)
+    grey = np.frombuffer(small.tobytes(), np.uint8).reshape(32, 32).astype(np.float64)
     dct = _dct_matrix()
     low = (dct @ grey @ dct.T)[:8, :8]
-    bits = (low > np.median(low)).ravel()
+    ordered = np.sort(low, axis=None)
+    bits = (low > (ordered[31] + ordered[32]) / 2).ravel()  # np.median, without its many checks
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
@@ -85,7 +115,11 @@ def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
     """
     if not tables:
         return None
-    luminance = tables[min(tables)]  # number 0 but for odd encoders
+    return _nearest_quality(tuple(tables[min(tables)]))  # number 0 but for odd encoders
+
+
+@lru_cache(1000)
+def _nearest_quality(luminance: tuple[int, ...]) -> int:
     distances = np.abs(_ijg_tables() - np.array(luminance, dtype=np.int64)).sum(axis=1)
     return int(np.argmin(distances)) + 1
 

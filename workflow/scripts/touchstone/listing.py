@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone import containers, tables
+from touchstone.containers.rows import is_saved_dataset
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, replacing
 from touchstone.progress import Progress
 from touchstone.readers import Listing, Skip, Tally, reader
 from touchstone.record import EMPTY, ITEM, date_of, empty_item, table_of
+from touchstone.seen import Seen
 
 CHUNK = 50_000  # rows turned into Arrow at a time
+MAX_TEXT = 1_000_000  # bytes of a text beside an image
 
 
 def list_origin(
@@ -48,30 +56,27 @@ def list_origin(
     prefix = recipe["reader"].get("prefix", origin)
     defaults = EMPTY | common(origin, prefix, licence)
     skipped = Tally()
-    ids: set[str] = set()
+    written = Index(skipped)
     progress.start(0)
-    with replacing(index) as temporary, pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
-        rows: list[dict] = []
-        for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
-            row = None if isinstance(item, Skip) else known(item, prefix, generators, kind, origin)
-            if row and row["id"] in ids:
-                item = Skip(row["id"], "an earlier item has the same id")
-            if isinstance(item, Skip):
-                skipped.add(item.name, item.why)
-                continue
-            ids.add(row["id"])
-            rows.append(row)
-            if len(rows) == CHUNK:
-                writer.write_table(table_of(rows, ITEM, defaults))
-                rows.clear()
-            progress.advance()
-        if not ids:
+    with replacing(index) as temporary:
+        with pq.ParquetWriter(temporary, ITEM, compression="zstd") as writer:
+            rows: list[dict] = []
+            for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
+                if isinstance(item, Skip):
+                    skipped.add(item.name, item.why)
+                    continue
+                rows.append(known(item, prefix, generators, kind, origin))
+                if len(rows) == CHUNK:
+                    progress.advance(written.append(rows, writer, defaults))
+                    rows = []
+            progress.advance(written.append(rows, writer, defaults))
+        if not progress.done:
             raise TouchstoneError(
                 "the origin has no items" + "".join(f"; {line.strip()}" for line in skipped.lines("skipped:")),
                 where=f"origin {origin}",
                 mend="check the files named in its card, and the reader's options",
             )
-        writer.write_table(table_of(rows, ITEM, defaults))
+        written.tell_repeated(temporary)
     for line in [*skipped.lines("skipped:"), *listing.notes.lines("listed without")]:
         progress.say(line)
     progress.finish()
@@ -84,9 +89,48 @@ def listing_of(files: list[dict], pairs: str | None = None) -> Listing:
         members=_members(files),
         table=lambda name, columns: tables.rows(path_of(files, name), columns),
         document=lambda name: _document(path_of(files, name)),
-        tables=_tables(files),
+        tables=_below(files, tables.SUFFIXES),
+        columns=lambda name: tables.columns_of(path_of(files, name)),
+        archives=_below(files, tuple(containers.ARCHIVES)),
+        inside=lambda name: _names(path_of(files, name)),
+        texts=lambda name, members: _texts(path_of(files, name), members),
         pairs=_index_rows(pairs) if pairs else (),
     )
+
+
+class Index:
+    """Writes rows whose id did not come before, and keeps the others in mind."""
+
+    def __init__(self, skipped: Tally):
+        self.skipped, self.seen = skipped, Seen()
+        self.repeated: list[int] = []  # numbers of items that are not written
+        self.first: tuple[dict, int] | None = None  # the first of these, and the number of the item it repeats
+
+    def append(self, rows: list[dict], writer: pq.ParquetWriter, defaults: dict) -> int:
+        """Write rows; how many they were."""
+        start = self.seen.count
+        earlier = self.seen.add([row["id"] for row in rows])
+        if again := np.flatnonzero(earlier >= 0).tolist():
+            self.first = self.first or (rows[again[0]], int(earlier[again[0]]))
+            self.repeated += [start + number for number in again]
+            rows = [row for row, before in zip(rows, earlier.tolist(), strict=True) if before < 0]
+        writer.write_table(table_of(rows, ITEM, defaults))
+        return len(rows)
+
+    def tell_repeated(self, index: Path) -> None:
+        """Tell how many ids came before, and of the first where both items lie."""
+        if self.first is None:
+            return
+        row, number = self.first
+        place = number - bisect_left(self.repeated, number)
+        before = pc.take(pq.read_table(index, columns=["source_file", "source_member", "source_url"], memory_map=True), [place])
+        name = f"{row['id']}: {_lies(row)}, and before that {_lies(before.to_pylist()[0])}"
+        self.skipped.add(name, "an earlier item has the same id", len(self.repeated))
+
+
+def _lies(row: dict) -> str:
+    place = "/".join(filter(None, (row.get("source_file", ""), row.get("source_member", ""))))
+    return place or row.get("source_url") or "a row of its table"
 
 
 def complete(item: dict, origin: str, generators: dict, kind: str, licence: str, prefix: str | None = None) -> dict:
@@ -139,20 +183,42 @@ def path_of(files: list[dict], name: str) -> Path:
 def _members(files: Iterable[dict]) -> Iterator[tuple[str, str]]:
     for file in files:
         if containers.is_container(file["name"]):
-            container = containers.open_container(file["path"])
-            for member in container.members():
-                yield file["name"], member
-            container.close()
+            yield from ((file["name"], member) for member in _names(file["path"]))
 
 
-def _tables(files: Iterable[dict]) -> Iterator[str]:
+def _names(path: str | Path) -> Iterator[str]:
+    container = containers.open_container(path)
+    yield from container.members()
+    container.close()
+
+
+def _texts(path: Path, members: list[str]) -> Iterator[tuple[str, str]]:
+    """Texts of small members, in the order of the archive; those that are no text are left out."""
+    container = containers.open_container(path)
+    for member, data in container.read_many(members):
+        if isinstance(data, bytes) and len(data) <= MAX_TEXT:
+            with suppress(UnicodeDecodeError):
+                yield member, data.decode("utf-8-sig")
+    container.close()
+
+
+def _below(files: Iterable[dict], suffixes: tuple[str, ...]) -> Iterator[str]:
+    """The card's files with these suffixes and all such files below its folders, sorted folder by folder."""
     for file in files:
-        if file["name"].endswith("/"):
-            yield from sorted(
-                file["name"] + path.relative_to(file["path"]).as_posix() for path in Path(file["path"]).rglob("*.parquet")
-            )
-        elif file["name"].endswith(".parquet"):
-            yield file["name"]
+        if not file["name"].endswith("/"):
+            yield from [file["name"]] if file["name"].lower().endswith(suffixes) else []
+            continue
+        for folder, folders, names in os.walk(file["path"]):
+            folders.sort()
+            if is_saved_dataset(Path(folder)):
+                names = [path.name for path in containers.open_container(folder).files]
+            else:
+                names = sorted(
+                    name for name in names if not name.startswith((".", "cache-"))
+                )  # `datasets` keeps these for itself
+            for name in names:
+                if name.lower().endswith(suffixes):
+                    yield file["name"] + Path(folder, name).relative_to(file["path"]).as_posix()
 
 
 def _document(path: Path) -> dict:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -12,7 +16,7 @@ import pyarrow.parquet as pq
 from touchstone.errors import TouchstoneError
 from touchstone.progress import Progress
 from touchstone.record import PACKED, hub_schema
-from touchstone.shards import ShardWriter, open_shard, shard_writer
+from touchstone.shards import open_shard, shard_writer
 
 
 def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> None:
@@ -20,7 +24,7 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
 
     The list names the rows of one shard together and in rising order. Every image is hashed once
     more on the way, so that a bit that flipped on a disk stops the build instead of entering the
-    dataset. Memory is one row group of the source.
+    dataset. Memory is some row groups of the source.
 
     Args:
         picks: List that ``split`` wrote: take shard, row, id, sha256.
@@ -32,18 +36,26 @@ def pack_shard(*, picks: str, folder: str, packed: str, progress: Progress) -> N
     with open(picks, newline="", encoding="utf-8") as file:
         wanted = list(csv.DictReader(file))
     progress.start(len(wanted), "images")
+    by_shard = groupby(wanted, key=itemgetter("shard"))
+    tables = chain.from_iterable(_tables(Path(folder, f"{shard}.parquet"), list(picks)) for shard, picks in by_shard)
     with shard_writer(packed, hub_schema()) as writer:
-        start = 0
-        while start < len(wanted):
-            end = start
-            while end < len(wanted) and wanted[end]["shard"] == wanted[start]["shard"]:
-                end += 1
-            _copy(Path(folder, f"{wanted[start]['shard']}.parquet"), wanted[start:end], writer, progress)
-            start = end
+        for table in _one_ahead(tables):
+            writer.append(table)
+            progress.advance(len(table))
     progress.finish()
 
 
-def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progress) -> None:
+def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    """The same tables, of which the next is read and hashed by a thread while the last is written."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, tables, None)
+        while (table := coming.result()) is not None:
+            coming = pool.submit(next, tables, None)
+            yield table
+
+
+def _tables(path: Path, wanted: list[dict]) -> Iterator[pa.Table]:
+    """Wanted rows of a take shard, row group by row group, each image held against its checksum."""
     rows = [int(pick["row"]) for pick in wanted]
     with open_shard(path) as file:
         if max(rows) >= file.metadata.num_rows:
@@ -56,8 +68,7 @@ def _copy(path: Path, wanted: list[dict], writer: ShardWriter, progress: Progres
                 group = _read(file, number, path)
                 table = group.take(pa.array([rows[position] - first for position in here]))
                 _verify(table, [wanted[position] for position in here], path)
-                writer.append(table)
-                progress.advance(len(here))
+                yield table
             first = last
 
 

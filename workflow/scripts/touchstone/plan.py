@@ -7,6 +7,7 @@ from pathlib import Path
 
 from touchstone.catalogue import Catalogue
 from touchstone.files import write_text
+from touchstone.inventory import model_stock, origin_stock
 from touchstone.parts import numbered
 from touchstone.progress import size
 
@@ -39,7 +40,7 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     """
     rows = []
     models = {catalogue.card(origin)["recipe"]["model"] for origin in catalogue.of_kind("generate")}
-    rows += [_model_row(name, catalogue.models[name], Path(folder)) for name in sorted(models)]
+    rows += [_model_row(catalogue, name, Path(folder)) for name in sorted(models)]
     for origin, card in catalogue.cards.items():
         if card.get("files"):
             rows.append(_fetch_row(catalogue, origin, Path(folder)))
@@ -47,7 +48,9 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     rows += [
         Row("draw", origin, 1, sum(part.drawn for part in catalogue.parts_of(origin)), files=3) for origin in catalogue.origins
     ]
-    rows += [_take_row(catalogue, origin) for origin in catalogue.origins]
+    takes = [_take_row(catalogue, origin) for origin in catalogue.origins]
+    rows += [Row("unroll", row.subject, 1, row.items, row.n_bytes, 3) for row in takes if row.subject in catalogue.streamed]
+    rows += takes
     spared = [part for part in catalogue.parts if _shards(catalogue, part.drawn) > _shards(catalogue, part.usable)]
     rows += [Row("take", f"{part.key}: survivors", 1, files=3, note="spares are asked only if needed") for part in spared]
     drawn = sum(part.drawn for part in catalogue.parts)
@@ -67,26 +70,17 @@ def print_plan(catalogue: Catalogue, log: str) -> None:
     print(text, flush=True)
 
 
-def _model_row(name: str, model: dict, folder: Path) -> Row:
-    scheme, _, rest = model["source"].partition(":")
-    network = scheme == "hub" and not (folder / "resources/models" / name / model["revision"]).exists()
-    missing = scheme == "path" and not (folder / rest).exists()
-    return Row("fetch", f"model {name}", 1, files=3, network=network, note=f"missing by hand: {rest}" if missing else "")
+def _model_row(catalogue: Catalogue, name: str, folder: Path) -> Row:
+    (found,) = model_stock(catalogue, name, folder).found
+    note = f"missing by hand: {found.why}" if found.state in ("missing", "wrong") else ""
+    return Row("fetch", f"model {name}", 1, files=3, network=found.state == "remote", note=note)
 
 
 def _fetch_row(catalogue: Catalogue, origin: str, folder: Path) -> Row:
-    card = catalogue.card(origin)
-    placed = catalogue.config.get("paths", {}).get(origin)
-    missing, network = [], False
-    for file in card["files"]:
-        there = any(base and (Path(base) / file["path"]).exists() for base in (placed, folder / "resources/archives" / origin))
-        source = file.get("source", "")
-        if source.startswith("card:"):
-            there, source = there or (Path(card["file"]).parent / source[5:]).exists(), ""
-        if not there and not source:
-            missing.append(file["path"])
-        network |= not there and source.startswith("http")
-    note = f"missing by hand ({card['access']}): {', '.join(missing)}" if missing else ""
+    card, stock = catalogue.card(origin), origin_stock(catalogue, origin, folder)
+    told = ", ".join(" ".join(filter(None, (found.name, found.why))) for found in stock.blocking)
+    note = f"missing by hand ({card['access']}): {told}" if told else ""
+    network = any(found.state in ("remote", "locked") for found in stock.found)
     n_bytes = _sum(file.get("size") for file in card["files"])
     return Row("fetch", origin, 1, n_bytes=n_bytes, files=len(card["files"]) + 3, network=network, note=note)
 

@@ -49,6 +49,11 @@ class Progress:
             left = clock((self.total - self.done) / rate) if rate and self.total else "?"
             self.say(f"{self._count()}  {_rate(rate)}/s  {left} left")
 
+    def found(self, count: int) -> None:
+        """``count`` more turn out to be there already; they say nothing about the rate."""
+        self.done += count
+        self._already += count
+
     def finish(self, note: str = "") -> None:
         """Print the closing line of the job."""
         seconds = time.monotonic() - self.started

@@ -14,6 +14,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import pyarrow as pa
 
@@ -38,6 +39,8 @@ ITEM = pa.schema(
         ("groups", STRINGS),
         ("licence", pa.string()),
         ("source_url", pa.string()),
+        ("original_prompt", pa.string()),  # what positive_prompt was written from, such as a caption
+        ("nsfw", pa.string()),  # the origin's own tag or probability
         ("source_file", pa.string()),  # locator: file of the origin, below its folder ...
         ("source_member", pa.string()),  # ... and member inside it
     ]
@@ -198,10 +201,11 @@ def table_of(rows: Iterable[dict], schema: pa.Schema, defaults: Mapping[str, obj
         if name in used:
             columns.append(pa.array([row.get(name, default) for row in rows], kind))
         else:
-            columns.append(pa.array([default] * len(rows), kind))
+            columns.append(pa.repeat(pa.scalar(default, kind), len(rows)) if rows else pa.array([], kind))
     return pa.table(columns, schema=schema)
 
 
+@cache  # a few dates, asked for with every item
 def date_of(text: str) -> datetime.date:
     """``2022-08-22`` as a date."""
     return datetime.date.fromisoformat(text)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
@@ -60,12 +61,16 @@ class ShardWriter:
 
     def append(self, table: pa.Table) -> None:
         """Add rows; they are written once a row group is full."""
-        for row in range(len(table)):
-            self._tables.append(table.slice(row, 1))
+        start = 0
+        for row, n_bytes in enumerate(image_sizes(table)):
             self._rows += 1
-            self._bytes += image_bytes(table, row)
-            if self._rows >= ROW_GROUP_ROWS or self._bytes >= ROW_GROUP_BYTES:
+            self._bytes += n_bytes
+            if is_full(self._rows, self._bytes):
+                self._tables.append(table.slice(start, row + 1 - start))
                 self._flush()
+                start = row + 1
+        if start < len(table):
+            self._tables.append(table.slice(start))
 
     def close(self) -> None:
         self._flush()
@@ -133,10 +138,14 @@ def _damaged(path: str | os.PathLike, why: Exception) -> TouchstoneError:
     )
 
 
-def image_bytes(table: pa.Table, row: int) -> int:
-    """Size of the encoded image in one row, in bytes; 0 where there is none."""
-    value = table["image"][row]
-    return len(value["bytes"].as_buffer()) if value.is_valid else 0
+def is_full(n_rows: int, n_bytes: int) -> bool:
+    """Whether so many rows with so many bytes of images make a row group."""
+    return n_rows >= ROW_GROUP_ROWS or n_bytes >= ROW_GROUP_BYTES
+
+
+def image_sizes(table: pa.Table) -> list[int]:
+    """Size of the encoded image in each row, in bytes; 0 where there is none."""
+    return pc.fill_null(pc.binary_length(pc.struct_field(table["image"], "bytes")), 0).to_pylist()
 
 
 def _leaves(schema: pa.Schema) -> list[str]:

@@ -1,9 +1,10 @@
-"""Tables that come with an origin: csv or Parquet, read as untrusted text."""
+"""Tables that come with an origin: csv, Parquet, saved Arrow datasets or JSON, read as untrusted text."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,29 +12,56 @@ import pyarrow.parquet as pq
 
 from touchstone import lists
 from touchstone.errors import TouchstoneError
+from touchstone.json_rows import json_rows
 
-SUFFIXES = (".csv", ".tsv", ".parquet")
+SUFFIXES = (".csv", ".tsv", ".parquet", ".arrow", ".json", ".jsonl")
 MAX_FIELD = 1_000_000  # characters of one csv field
 
 
 def rows(path: str | Path, columns: list[str]) -> Iterator[dict[str, str]]:
-    """Rows of a csv, tsv or Parquet table as ``{column: text}``; a null is an empty text.
+    """Rows of a table as ``{column: text}``; a null, or a key that a JSON row lacks, is an empty text.
 
-    Only ``columns`` are read. A txt is a list, and ``columns`` are all its fields.
+    Only ``columns`` are read: of Parquet and Arrow files no other bytes, of images none. A txt is a list,
+    and ``columns`` are all its fields.
 
     Raises:
         TouchstoneError: The table is missing, empty, malformed, or lacks a column; names the row.
     """
-    path = Path(path)
-    if not path.exists():
-        raise TouchstoneError("a table of this origin is gone", where=path, mend="put it back, or fetch it again")
-    read = {".parquet": _parquet_rows, ".txt": lists.rows}.get(path.suffix, _csv_rows)
+    path = _there(path)
     count = 0
-    for row in read(path, columns):
+    for row in _readers(path)[1](path, columns):
         count += 1
         yield row
     if not count:
         raise TouchstoneError("the table has no rows", where=path, mend="fill it, or take the origin out of the dataset")
+
+
+def columns_of(path: str | Path) -> list[str]:
+    """Names of the columns of a table; of a JSON file those of its first row.
+
+    Raises:
+        TouchstoneError: The table is missing or malformed.
+    """
+    path = _there(path)
+    return _readers(path)[0](path)
+
+
+def _there(path: str | Path) -> Path:
+    path = Path(path)
+    if not path.exists():
+        raise TouchstoneError("a table of this origin is gone", where=path, mend="put it back, or fetch it again")
+    return path
+
+
+def _readers(path: Path) -> tuple[Callable[[Path], list[str]], Callable[[Path, list[str]], Iterator[dict]]]:
+    """What reads the names of the columns, and the rows."""
+    return {
+        ".parquet": (_parquet_columns, _parquet_rows),
+        ".arrow": (_arrow_columns, _arrow_rows),
+        ".json": (_json_columns, _json_rows),
+        ".jsonl": (_json_columns, _json_rows),
+        ".txt": (_csv_columns, lists.rows),  # has no header: all its fields are asked for
+    }.get(path.suffix.lower(), (_csv_columns, _csv_rows))
 
 
 def _require(path: Path, wanted: list[str], present: list[str]) -> None:
@@ -67,13 +95,72 @@ def _csv_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
             ) from None
 
 
+def _csv_columns(path: Path) -> list[str]:
+    with _told(path, "save it as UTF-8 csv"), open(path, encoding="utf-8-sig", newline="") as file:
+        return next(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True), [])
+
+
+def _parquet_columns(path: Path) -> list[str]:
+    with _told(path), pq.ParquetFile(path) as file:
+        return file.schema_arrow.names
+
+
 def _parquet_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
+    with _told(path), pq.ParquetFile(path) as file:
+        _require(path, columns, file.schema_arrow.names)
+        for batch in file.iter_batches(batch_size=65_536, columns=columns):
+            yield from _texts(batch)
+
+
+def _arrow_columns(path: Path) -> list[str]:
+    with _told(path), pa.memory_map(str(path)) as file:
+        return pa.ipc.open_stream(file).schema.names
+
+
+def _arrow_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
+    # mapped, so that the pages of images are never read from the disk
+    with _told(path), pa.memory_map(str(path)) as file:
+        reader = pa.ipc.open_stream(file)
+        _require(path, columns, reader.schema.names)
+        for batch in reader:
+            chosen = batch.select(columns)
+            chosen.validate(full=True)  # offsets of a damaged file can point anywhere
+            yield from _texts(chosen)
+
+
+def _json_columns(path: Path) -> list[str]:
+    with _told(path, "get the file again"):
+        return list(next(json_rows(path), {}))
+
+
+def _json_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
+    is_first = True
+    with _told(path, "get the file again"):
+        for row in json_rows(path):
+            if is_first:
+                _require(path, columns, list(row))
+                is_first = False
+            yield {name: _text(row.get(name)) for name in columns}
+
+
+@contextmanager
+def _told(path: Path, mend: str = "fetch it again") -> Iterator[None]:
+    """What goes wrong with the file itself becomes an error a user can act on."""
     try:
-        with pq.ParquetFile(path) as file:
-            _require(path, columns, file.schema_arrow.names)
-            for batch in file.iter_batches(batch_size=65_536, columns=columns):
-                names = batch.schema.names
-                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                    yield {name: "" if value is None else str(value) for name, value in zip(names, values, strict=True)}
-    except (pa.ArrowInvalid, OSError) as error:
-        raise TouchstoneError(f"the table cannot be read: {error}", where=path, mend="fetch it again") from None
+        yield
+    except (pa.ArrowException, csv.Error, OSError, ValueError) as error:
+        raise TouchstoneError(f"the table cannot be read: {error}", where=path, mend=mend) from None
+
+
+def _texts(batch: pa.RecordBatch) -> Iterator[dict[str, str]]:
+    names = batch.schema.names
+    texts = [
+        column.fill_null("").to_pylist() if pa.types.is_string(column.type) else [_text(value) for value in column.to_pylist()]
+        for column in batch.columns
+    ]
+    for values in zip(*texts, strict=True):
+        yield dict(zip(names, values, strict=True))
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

@@ -19,6 +19,7 @@ from touchstone.containers.base import corrupt
 from touchstone.containers.volumes import Volumes, numbered, present
 
 UTF8 = 1 << 11  # general purpose flag, 4.4.4
+UNIX, LINK = 3, 0xA  # made by, 4.4.2.2; a symbolic link, in the mode that Unix keeps in the external attributes, 4.4.15
 RECORD = struct.Struct("<4s4xHH4xLLLHHHH6xL")  # of the central directory, 4.3.12
 END = struct.Struct("<4sHHHHLLH")  # of the central directory, 4.3.16
 END64 = struct.Struct("<4s12xLLQQQQ")  # 4.3.14
@@ -90,9 +91,11 @@ class Directory:
         self._starts = _record_starts(self._bytes)
         if (len(self._starts) - count) % 65536:  # writers without Zip64 count modulo 65536
             raise ValueError(f"its directory has {len(self._starts):,} members, and should have {count:,}")
+        unix = _unsigned(self._bytes, 1)[self._starts + 5] == UNIX
+        self._starts = self._starts[~(unix & (_unsigned(self._bytes, 2)[self._starts + 40] >> 12 == LINK))]
 
     def names(self) -> Iterator[str]:
-        """Names of all records in their order, folders included."""
+        """Names of all records in their order, folders included, symbolic links not."""
         short = _unsigned(self._bytes, 2)
         starts = self._starts + RECORD.size
         ends = starts + short[self._starts + 28]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from touchstone.containers.base import Container, Contents, corrupt, is_safe, missing, too_large
+from touchstone.errors import TouchstoneError
 from touchstone.images import BadImage
 
 
@@ -17,13 +18,23 @@ class Folder(Container):
         self.path = path
 
     def members(self) -> Iterator[str]:
-        """Paths below the folder; links are not followed and not listed."""
-        for folder, folders, files in os.walk(self.path, followlinks=False):
-            folders.sort()
-            for name in sorted(files):
-                path = Path(folder, name)
-                if path.is_file() and not path.is_symlink():
-                    yield path.relative_to(self.path).as_posix()
+        """Paths below the folder; links are not followed and not listed.
+
+        Raises:
+            TouchstoneError: A folder cannot be read.
+        """
+        below = [""]
+        while below:
+            folder = below.pop()
+            try:
+                with os.scandir(self.path / folder) as found:  # knows what a name is without asking for each
+                    entries = sorted(found, key=lambda entry: entry.name)
+            except OSError as error:
+                raise TouchstoneError(
+                    f"a folder of this origin cannot be read: {error.strerror}", where=self.path / folder, mend="make it readable"
+                ) from None
+            yield from (folder + entry.name for entry in entries if entry.is_file(follow_symlinks=False))
+            below += [f"{folder}{entry.name}/" for entry in reversed(entries) if entry.is_dir(follow_symlinks=False)]
 
     def read_many(self, wanted: Iterable[str]) -> Contents:
         for member in sorted(set(wanted)):

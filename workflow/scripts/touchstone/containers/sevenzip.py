@@ -11,6 +11,7 @@ import lzma
 import struct
 import zlib
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from touchstone.containers.base import Container, Contents, corrupt, missing, too_large
@@ -40,14 +41,17 @@ class SevenZip(Container):
         return (member.name for member in self._members)
 
     def read_many(self, wanted: Iterable[str]) -> Contents:
+        return chain.from_iterable(self.streams(wanted))
+
+    def streams(self, wanted: Iterable[str]) -> list[Contents]:
+        """One for each block, and one for what is missing."""
         names = set(wanted)
         found = {member.name: member for member in self._members if member.name in names}
-        yield from ((name, missing(name)) for name in sorted(names - found.keys()))
         by_block: dict[int, list[Member]] = {}
         for member in found.values():
             by_block.setdefault(member.block, []).append(member)
-        for block, members in sorted(by_block.items()):
-            yield from self._read(block, sorted(members, key=_start))
+        blocks = [self._read(block, sorted(members, key=_start)) for block, members in sorted(by_block.items())]
+        return [iter([(name, missing(name)) for name in sorted(names - found.keys())]), *blocks]
 
     def _read(self, number: int, members: list[Member]) -> Contents:
         """Members of one block, in their order; after damage that its decompressor notices all others are lost."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import threading
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate
@@ -14,7 +15,7 @@ from touchstone.errors import TouchstoneError
 
 
 class Volumes(io.RawIOBase):
-    """Files one after the other; a readable, seekable stream, and ``read_at`` for single reads."""
+    """Files one after the other; a readable, seekable stream, and ``read_at`` for single reads by any thread."""
 
     def __init__(self, paths: Sequence[Path]):
         self.paths = list(paths)
@@ -22,6 +23,7 @@ class Volumes(io.RawIOBase):
         self.starts = [0, *accumulate(self.sizes)]  # one more than there are files: the end of the last
         self.size = self.starts.pop()
         self._files: dict[int, int] = {}
+        self._opening = threading.Lock()
         self._position = 0
 
     def read_at(self, offset: int, length: int) -> bytes:
@@ -67,9 +69,10 @@ class Volumes(io.RawIOBase):
         super().close()
 
     def _file(self, number: int) -> int:
-        if number not in self._files:
-            self._files[number] = os.open(self.paths[number], os.O_RDONLY | os.O_CLOEXEC)
-        return self._files[number]
+        with self._opening:
+            if number not in self._files:
+                self._files[number] = os.open(self.paths[number], os.O_RDONLY | os.O_CLOEXEC)
+            return self._files[number]
 
 
 def numbered(path: Path) -> list[Path]:

@@ -46,8 +46,8 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.first: dict[str, str] = {}
 
-    def add(self, name: str, why: str) -> None:
-        self.counts[why] += 1
+    def add(self, name: str, why: str, count: int = 1) -> None:
+        self.counts[why] += count
         self.first.setdefault(why, name)
 
     def lines(self, verb: str) -> list[str]:
@@ -63,17 +63,26 @@ class Listing:
     members: Iterable[tuple[str, str]] = ()  # (file of the card, member inside it)
     table: Callable[[str, list[str]], Iterable[dict]] | None = None  # (file, columns) -> rows
     document: Callable[[str], dict] | None = None  # JSON file of the card -> its contents
-    tables: Iterable[str] = ()  # Parquet files of the origin, sorted, below its folder
+    tables: Iterable[str] = ()  # tables of the origin, sorted, below its folder
+    columns: Callable[[str], list[str]] | None = None  # table -> names of its columns
+    archives: Iterable[str] = ()  # archives of the origin, sorted, below its folder
+    inside: Callable[[str], Iterable[str]] | None = None  # one of these -> its members
+    texts: Callable[[str, list[str]], Iterable[tuple[str, str]]] | None = None  # (file, members) -> (member, its text)
     pairs: Iterable[dict] = field(default_factory=list)  # items of the origin that is varied
     notes: Tally = field(default_factory=Tally)
 
     def pictures(self) -> Iterator[tuple[str, str, PurePosixPath] | Skip]:
         """``(file, member, member as a path)`` of every member that can be an image."""
+        for picture in self.picture_names():
+            yield picture if isinstance(picture, Skip) else (*picture, PurePosixPath(picture[1]))
+
+    def picture_names(self) -> Iterator[tuple[str, str] | Skip]:
+        """``(file, member)`` of every member that can be an image; in half the time, as paths are slow to make."""
         for file, member in self.members:
             if why := no_picture(member):
                 yield Skip(member, why)
             else:
-                yield file, member, PurePosixPath(member)
+                yield file, member
 
     def lookup(self, file: str, key: str, value: str) -> dict[str, str]:
         """Two columns of a table as a dictionary."""

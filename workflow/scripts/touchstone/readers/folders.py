@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from touchstone.readers import Listing, Skip
 
@@ -29,12 +30,13 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
         (table.get("folders"), listing.lookup(table["file"], table["key"], table["prompt"]))
         for table in options.get("prompts", [])
     ]
-    for picture in listing.pictures():
+    for picture in listing.picture_names():
         if isinstance(picture, Skip):
             yield picture
             continue
-        file, member, path = picture
-        without_suffix = str(path).rpartition(".")[0].removeprefix(top)
+        file, member = picture
+        path = str(PurePosixPath(member)) if "//" in member or "./" in member else member
+        without_suffix = path.rpartition(".")[0].removeprefix(top)
         folder, _, stem = without_suffix.rpartition("/")
         folder = folder or "."
         if generators is not None and folder not in generators:
