@@ -48,8 +48,6 @@ class Catalogue:
         for part in self.parts:
             self._check_part(part)
 
-    # -- loading ---------------------------------------------------------------------------------
-
     def _folders(self, key: str) -> list[Path]:
         return [self.home / folder for folder in self.config[key]]
 
