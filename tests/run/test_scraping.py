@@ -135,6 +135,20 @@ def test_two_builds_of_a_list_are_compared_and_the_network_is_looked_at(tmp_path
     assert "nobody said which build" in second.run("compare_scrapes", fails=True)
 
 
+@pytest.mark.slow
+def test_a_list_of_ones_own_is_scraped_by_one_line(tmp_path, server):
+    place = Workplace(tmp_path)
+    place.edit("datasets/laion_reals.yaml", reals__laion_urls__quota=60, screen__min_side=64)
+    rows = [f"{row},{url},A text,{'NSFW' if row % 5 == 0 else 'UNLIKELY'}" for row, url in enumerate(photos(300, 0.3))]
+    (tmp_path / "mine/lists").mkdir(parents=True)
+    (tmp_path / "mine/lists/laion_train_real.csv").write_text("\n".join(["SAMPLE_ID,URL,TEXT,NSFW", *rows]), encoding="utf-8")
+    place.run("--config", "dataset=laion_reals", f"paths={{laion_urls: {tmp_path}/mine}}")
+    manifest = pq.read_table(place.work / "results/laion_reals/manifest.parquet").to_pylist()
+    assert len(manifest) == 60
+    assert all(int(row["id"].removeprefix("LAION/")) % 5 for row in manifest)
+    assert not any(int(url.rpartition("/")[2]) % 5 == 0 for url in server.hits)
+
+
 def test_survival_is_for_what_is_scraped(tmp_path):
     place = Workplace(tmp_path)
     place.edit("datasets/demo.yaml", reals__demo_photos={"share": 3, "survival": 0.5})
