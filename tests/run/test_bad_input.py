@@ -126,7 +126,7 @@ def test_repeated_ids_are_skipped_and_counted(place):
     prompts = place.folder / "config/lists/demo_prompts.csv"
     prompts.write_text("id,prompt,content\n1,a cat,animal\n1,a dog,animal\n", encoding="utf-8")
     text = place.run("results/origins/demo_sd/index.parquet")
-    assert "1 skipped: an earlier item has the same id (first: 'demo_sd/1')" in text
+    assert "1 skipped: an earlier item has the same id (first: 'demo_sd/1: " in text
 
 
 def test_a_zip_that_is_cut_short(place):
