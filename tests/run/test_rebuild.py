@@ -9,7 +9,9 @@ import shutil
 
 from tests.building import HOME, Workplace, remade
 
-TABLES = re.compile(r"demo/(picks/.*|audit/.*|croissant|screen|selection|ledger|manifest|gates|README|report|contact_sheet|summary)\b")
+TABLES = re.compile(
+    r"demo/(picks/.*|audit/.*|croissant|screen|selection|ledger|manifest|gates|README|report|contact_sheet|summary)\b"
+)
 
 
 def shards_of(origin, names):
