@@ -33,6 +33,16 @@ def test_the_plan_table_counts_the_jobs_snakemake_counts(place):
     assert not list(place.work.glob("re*")), "planning made something"
 
 
+def test_a_list_of_addresses_is_planned_with_its_spares(place):
+    dataset = ["--config", "dataset=laion_reals"]
+    jobs = place.dry_run(*dataset)
+    assert jobs["scrape_shard"] == 22  # 100,000 x 1.1 / 0.5, by 10,000
+    assert jobs["count_survivors"] == 1
+    table = place.run("plan", "--quiet", "all", *dataset)
+    total = next(line for line in table.splitlines() if line.startswith("total"))
+    assert int(total.split()[1]) == sum(jobs.values()) - jobs["all"]
+
+
 def test_the_plan_names_what_a_person_must_fetch(place):
     place.edit(
         "origins/demo_photos.yaml",

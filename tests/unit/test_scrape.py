@@ -1,8 +1,9 @@
-"""Scraping with the real img2dataset from a real server that misbehaves on purpose."""
+"""Scraping with both engines from real servers that misbehave on purpose."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -10,31 +11,29 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import urllib.request
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import IncompleteRead
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 import pytest
+from tests import web
+from tests.unit.scraping import PROGRAM, REPOSITORY, environment, scrape_into, without_times, write_picks
 
-from touchstone import guard, scrape
 from touchstone.demo import photos
-from touchstone.demo.web import MISBEHAVIOUR, serving
-from touchstone.draw import PICK
+from touchstone.demo.web import MISBEHAVIOUR
 from touchstone.errors import TouchstoneError
-from touchstone.progress import Progress
-from touchstone.record import REASONS, TAKEN, empty_item, table_of
+from touchstone.files import write_json
+from touchstone.record import REASONS
+from touchstone.scrape import WINDOW
+from touchstone.scraping.frames import read_frame
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 MAX_BYTES = 60_000  # a few of the photographs are larger
+ENGINES = ["direct", "img2dataset"]
+BOTH = ["direct", pytest.param("img2dataset", marks=pytest.mark.slow)]  # its start takes seconds
 
-# What must become of an answer of demo.web: reason and HTTP status.
+# What must become of an answer of demo.web: reason and, if the server said no, HTTP status.
 OUTCOMES = {
     "missing": ("http_error", 404),
     "removed": ("http_error", 410),
@@ -48,6 +47,43 @@ OUTCOMES = {
     "empty": ("unreadable", None),
     "silent": ("not_reached", None),
 }
+# And of an answer of tests.web with the limits below: reason, status of the scrape.
+ANSWERS = {kind: ("", "success") for kind in web.PICTURES} | {
+    "moved": ("", "success"),
+    "relative": ("", "success"),
+    "chain": ("", "success"),
+    "loop": ("not_reached", "redirect_loop"),
+    "maze": ("not_reached", "redirect_loop"),
+    "tofile": ("refused_address", "refused"),
+    "toprivate": ("refused_address", "refused"),
+    "tometadata": ("refused_address", "refused"),
+    "missing": ("http_error", "http_error"),
+    "gone": ("http_error", "http_error"),
+    "forbidden": ("http_error", "http_error"),
+    "broken": ("http_error", "http_error"),
+    "busy": ("", "success"),
+    "down": ("", "success"),
+    "ill": ("", "success"),
+    "html": ("unreadable", "success"),
+    "svg": ("unreadable", "success"),
+    "empty": ("unreadable", "success"),
+    "truncated": ("truncated", "success"),
+    "short": ("not_reached", "broken_off"),
+    "gzip": ("", "success"),
+    "gzipbomb": ("too_many_bytes", "too_large"),
+    "pixel": ("", "success"),
+    "bomb": ("too_many_pixels", "success"),
+    "noai": ("opted_out", "opted_out"),
+    "ours": ("opted_out", "opted_out"),
+    "theirs": ("", "success"),
+    "tdm": ("opted_out", "opted_out"),
+    "reset": ("not_reached", "broken_off"),
+    "silent": ("not_reached", "broken_off"),
+    "endless": ("too_many_bytes", "too_large"),
+}
+SLOW = {"drip": ("not_reached", "timed_out"), "hangs": ("not_reached", "timed_out")}
+FAILING = {"broken", "short", "reset", "silent", "drip", "hangs"}  # to the end, so they are asked in every pass
+DROPPED = {"reset", "silent"}  # aiohttp asks once more at once, for a connection that had been kept may just have ended
 
 
 @pytest.fixture(scope="module")
@@ -63,33 +99,13 @@ def listed() -> list[dict]:
         return list(csv.DictReader(file))
 
 
-def write_picks(path: Path, addresses: list[str]) -> str:
-    rows = [empty_item() | {"id": f"web/{row}", "source_url": url, "rank": row} for row, url in enumerate(addresses)]
-    pq.write_table(table_of(rows, PICK), path)
-    return str(path)
-
-
-def scrape_into(folder: Path, addresses: list[str], archive: Path | None, **recipe: object) -> list[dict]:
-    """The rows of a shard made in ``folder``."""
-    scrape.scrape_shard(
-        picks=write_picks(folder / "picks.parquet", addresses),
-        shard=str(folder / "shard.parquet"),
-        recipe={"revision": 1, "timeout": 5} | recipe,
-        serve=str(archive) if archive else None,
-        partial=str(folder / "shard.partial"),
-        progress=Progress("take", streams=()),
-    )
-    table = pq.read_table(folder / "shard.parquet")
-    assert table.schema.equals(TAKEN)
-    return table.to_pylist()
-
-
-@pytest.fixture(scope="module")
-def scraped(tmp_path_factory, archive, listed) -> tuple[Path, list[dict]]:
+@pytest.fixture(scope="module", params=ENGINES)
+def scraped(request, tmp_path_factory, archive, listed) -> tuple[Path, list[dict]]:
     folder = tmp_path_factory.mktemp("scraped")
-    (folder / "shard.partial/out").mkdir(parents=True)  # of an earlier attempt, which img2dataset would take for done
-    (folder / "shard.partial/out/00000_stats.json").write_text("{}")
-    return folder, scrape_into(folder, [row["url"] for row in listed], archive, threads=8, max_bytes=MAX_BYTES)
+    (folder / "shard.partial/img2dataset/out").mkdir(parents=True)  # of an earlier attempt; img2dataset would take it for done
+    (folder / "shard.partial/img2dataset/out/00000_stats.json").write_text("{}")
+    recipe = {"engine": request.param, "threads": 8, "max_bytes": MAX_BYTES, "retries": 0}
+    return folder, scrape_into(folder, [row["url"] for row in listed], serve=str(archive), **recipe)
 
 
 def behaviour_and_member(url: str) -> tuple[str, str]:
@@ -98,37 +114,36 @@ def behaviour_and_member(url: str) -> tuple[str, str]:
 
 
 def test_every_address_of_the_demo_ends_as_the_server_behaves(scraped, archive, listed):
-    _, rows = scraped
+    folder, rows = scraped
     assert [row["source_url"] for row in rows] == [row["url"] for row in listed]
     assert OUTCOMES.keys() == MISBEHAVIOUR.keys()
     for row in rows:
         kind, member = behaviour_and_member(row["source_url"])
         reason, status = OUTCOMES.get(kind, ("", None))
-        if kind in ("", "moved") and row["source_url"].startswith("http:"):
+        asked = row["source_url"].startswith("http:")
+        if kind in ("", "moved") and asked:
             data = zipfile.ZipFile(archive).read(member)
             reason = "too_many_bytes" if len(data) > MAX_BYTES else ""
             assert reason or row["image"]["bytes"] == data
+            assert reason or row["scrape"]["sha256"] == row["sha256"] == hashlib.sha256(data).hexdigest()
         if row["source_url"].startswith(("file:", "ftp:")):
             reason = "refused_address"
-        assert (row["reason"], row["scrape"]["http_status"]) == (reason, status), row["source_url"]
+        assert row["reason"] == reason, row["source_url"]
+        assert status is None or row["scrape"]["http_status"] == status
         assert row["state"] == ("rejected" if reason else "taken")
         assert bool(row["image"]) == (not reason)
         assert not reason or (reason in REASONS and row["detail"])
-        asked = row["scrape"]["status"] != "not_asked"
-        assert asked == row["source_url"].startswith("http:") == bool(row["scrape"]["fetched_at"])
-        assert row["scrape"]["engine"].startswith("img2dataset 1.")
+        assert asked == (row["scrape"]["status"] != "not_asked") == bool(row["scrape"]["fetched_at"])
+        if asked:
+            assert row["scrape"]["engine"].startswith(("img2dataset 1.", "direct, aiohttp 3."))
         if kind == "pixel":
             assert (row["width"], row["height"], row["format"]) == (1, 1, "PNG")
+    assert sorted(path.name for path in folder.iterdir()) == ["picks.parquet", "shard.parquet"]
 
 
-def test_demo_list_holds_every_kind_of_answer_in_number(scraped, archive, listed):
-    rows = scraped[1]
+def test_demo_list_holds_every_kind_of_answer_in_number(archive, listed):
     kinds = Counter(behaviour_and_member(row["url"])[0] for row in listed)
     assert all(kinds[kind] >= 2 for kind in MISBEHAVIOUR)
-    assert {row["reason"] for row in rows} >= {"too_many_bytes", "refused_address"}
-    taken = [row for row in rows if row["state"] == "taken"]
-    assert len(taken) >= 60
-    assert {row["format"] for row in taken} == {"JPEG", "PNG"}
     members = zipfile.ZipFile(archive).namelist()
     good = [behaviour_and_member(row["url"]) for row in listed if row["url"].startswith("http:")]
     assert all(member in members for _, member in good)
@@ -140,59 +155,151 @@ def test_demo_list_holds_every_kind_of_answer_in_number(scraped, archive, listed
     assert all(row["caption"] for row in listed)
 
 
-def test_nothing_is_left_beside_the_shard(scraped):
-    assert sorted(path.name for path in scraped[0].iterdir()) == ["picks.parquet", "shard.parquet"]
+@pytest.mark.parametrize("count", [2_000, pytest.param(30_000, marks=pytest.mark.slow)])
+def test_every_row_ends_as_its_server_answers_and_only_what_may_heal_is_asked_again(tmp_path, count):
+    kinds = [*ANSWERS, *(["jpeg"] * 30)]
+    addresses = [f"http://{kinds[row % len(kinds)]}{row % 5}.test/{kinds[row % len(kinds)]}/{row}" for row in range(count)]
+    if count > 10_000:
+        addresses += [f"http://{kind}.test/{kind}/{number}" for kind in SLOW for number in range(5)]
+    with web.serving() as server:
+        limits = {"timeout": 2, "total": 2.5, "max_bytes": 1_000_000, "pause": 0.3, "threads": 128}
+        respect = ["robots_tag", "tdm_reservation"]
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, respect=respect, **limits)
+    expected = ANSWERS | SLOW
+    for row in rows:
+        kind = urlsplit(row["source_url"]).path.split("/")[1]
+        assert (row["reason"], row["scrape"]["status"]) == expected[kind], row["source_url"]
+        assert row["state"] == ("rejected" if row["reason"] else "taken")
+        if row["state"] == "taken" and kind in web.PICTURES:
+            assert row["image"]["bytes"] == web.picture(kind, len(row["source_url"].split("/")[-1]) % 7)
+        if row["scrape"]["status"] != "redirect_loop":
+            passes = web.HEALS if kind in ("busy", "down", "ill") or kind in FAILING else 1
+            at_once = 2 if kind in DROPPED else 1
+            assert server.hits[row["source_url"]] == passes * at_once, row["source_url"]
+    facts = {urlsplit(row["source_url"]).path.split("/")[1]: row for row in rows}
+    assert (facts["animated"]["format"], facts["animated"]["frames"]) == ("GIF", 3)
+    assert (facts["cmyk"]["format"], facts["cmyk"]["mode"]) == ("JPEG", "CMYK")
+    assert (facts["alpha"]["format"], facts["alpha"]["mode"]) == ("PNG", "RGBA")
+    assert (facts["tiff16"]["format"], facts["tiff16"]["bit_depth"]) == ("TIFF", 16)
+    assert facts["chain"]["scrape"]["fetched_url"].startswith("http://other.test/jpeg/")
+    assert not (set(urlsplit(url).hostname for url in server.hits) & {"10.0.0.1", "169.254.169.254"})
 
 
-def test_local_files_and_this_machine_are_not_read(tmp_path):
+@pytest.mark.parametrize("engine", BOTH)
+def test_local_files_and_this_machine_are_not_read(tmp_path, engine):
     picture = tmp_path / "secret.png"
     data = io.BytesIO()
     photos.Image.new("RGB", (8, 8)).save(data, "PNG")
     picture.write_bytes(data.getvalue())
-    rows = scrape_into(tmp_path, [picture.as_uri(), "http://127.0.0.1/secret.png"], None)
-    assert [(row["reason"], row["scrape"]["status"], row["image"]) for row in rows] == [
-        ("refused_address", "not_asked", None)
-    ] * 2
+    with web.serving() as server:
+        here = f"http://{socket.gethostname()}:{server.port}/jpeg/1"  # a name that leads to this machine
+        addresses = [picture.as_uri(), f"http://127.0.0.1:{server.port}/jpeg/1", here]
+        rows = scrape_into(tmp_path, addresses, engine=engine, retries=0)
+        assert not server.hits
+    assert [(row["reason"], row["image"]) for row in rows] == [("refused_address", None)] * 3
+    assert [row["scrape"]["status"] for row in rows] == ["not_asked", "not_asked", "refused"]
 
 
 def test_empty_pick_list_makes_an_empty_shard(tmp_path):
-    assert scrape_into(tmp_path, [], None) == []
+    assert scrape_into(tmp_path, []) == []
 
 
-def test_nothing_reached_is_no_shard(tmp_path, archive):
-    addresses = [f"http://photos.demo.test/silent/china/{number:02}.jpg" for number in range(12)]
-    with pytest.raises(TouchstoneError, match="not one of 12 addresses answered") as caught:
-        scrape_into(tmp_path, addresses, archive, retries=0)
-    assert "internet" in caught.value.mend
-    assert not (tmp_path / "shard.parquet").exists()
+@pytest.mark.parametrize("engine", BOTH)
+def test_a_shard_that_nothing_answers_is_not_done_and_goes_on_later(tmp_path, engine):
+    """Of 30 addresses 20 fail: two passes, an error that tells why, and then only these are asked again."""
+    with web.serving() as server:
+        addresses = [f"http://a.test/{'jpeg' if row % 3 == 0 else 'reset'}/{row}" for row in range(30)]
+        options = {"engine": engine, "retries": 1, "pause": 0.1}
+        with pytest.raises(
+            TouchstoneError, match=r"20 of 30 addresses did not answer: broken_off: 20|not_connected: 20"
+        ) as caught:
+            scrape_into(tmp_path, addresses, proxy=server.proxy, **options)
+        assert "check_network" in caught.value.mend
+        assert not (tmp_path / "shard.parquet").exists()
+        at_once = 2 if engine == "direct" else 1
+        assert Counter(server.hits.values()) == {1: 10, 2 * at_once: 20}
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, **options, max_unreached=0.7)
+        assert Counter(server.hits.values()) == {1: 10, 4 * at_once: 20}
+    assert Counter(row["reason"] for row in rows) == {"": 10, "not_reached": 20}
 
 
-def test_rows_that_img2dataset_leaves_out_are_no_shard(tmp_path, archive):
-    with pytest.raises(TouchstoneError, match="left out 1 of 1 addresses") as caught:
-        scrape_into(tmp_path, ["http://photos.demo.test/china/00.jpg"], archive, threads=-1)
+def test_the_brake_stops_a_list_that_nothing_answers(tmp_path):
+    with web.serving() as server:
+        addresses = [f"http://h{row % 400}.test/{'jpeg' if row < 50 else 'reset'}/{row}" for row in range(2_000)]
+        with pytest.raises(TouchstoneError, match=f"of the last {WINDOW} addresses 1[89]") as caught:
+            scrape_into(tmp_path, addresses, proxy=server.proxy, pause=0.1, per_host=2, threads=16)
+    assert len(server.hits) < 600
+    assert "check_network" in caught.value.mend
+    assert "broken_off" in caught.value.what
+
+
+@pytest.mark.slow
+def test_rows_that_img2dataset_leaves_out_are_no_shard(tmp_path):
+    with web.serving() as server, pytest.raises(TouchstoneError, match="left out 1 of 1 addresses") as caught:
+        scrape_into(tmp_path, ["http://a.test/jpeg/1"], proxy=server.proxy, engine="img2dataset", threads=-1)
     assert "semaphore initial value must be >= 0" in caught.value.what  # the end of its log
     assert Path(caught.value.where).exists()
     assert not (tmp_path / "shard.parquet").exists()
 
 
-def test_img2dataset_dies_with_the_job(tmp_path):
-    """Kill -9 while a server keeps img2dataset waiting: the connection it holds is closed."""
-    picks = write_picks(tmp_path / "picks.parquet", ["http://photos.demo.test/china/00.jpg"])
-    arguments = {
-        "picks": picks,
-        "shard": f"{tmp_path}/shard.parquet",
-        "recipe": {"timeout": 60},
-        "partial": f"{tmp_path}/partial",
-    }
-    program = (
-        "import json, sys; from touchstone.progress import Progress; from touchstone.scrape import scrape_shard; "
-        "scrape_shard(**json.loads(sys.argv[1]), serve=None, progress=Progress('take'))"
-    )
+def test_what_an_earlier_shard_holds_is_not_asked_for_again(tmp_path):
+    addresses = [f"http://a.test/{kind}/{number}" for kind in ("jpeg", "missing", "broken") for number in range(4)]
+    with web.serving() as server:
+        options = {"proxy": server.proxy, "retries": 0, "pause": 0}
+        first = scrape_into(tmp_path, addresses, **options)
+        before = (tmp_path / "shard.parquet").read_bytes()
+        again = scrape_into(tmp_path, [*addresses[:10], "http://a.test/png/9"], **options)
+        assert server.hits == {
+            url: 2 if "broken" in url and url in addresses[:10] else 1 for url in [*addresses, again[-1]["source_url"]]
+        }
+        assert without_times(again)[:10] == without_times(first)[:10]
+        scrape_into(tmp_path, addresses, **options, revision=2)  # on purpose
+        assert all(count >= 2 for url, count in server.hits.items() if "png" not in url)
+        assert len(before) > 1000
+
+
+def test_block_lists_by_address_host_and_bytes_before_and_after(tmp_path):
+    addresses = ["http://a.test/jpeg/1", "http://www.bad.test/jpeg/1", "http://a.test/png/1", "http://a.test/jpeg/22"]
+    addresses += ["http://a.test/chain/22"]  # leads to other.test
+    hashed = hashlib.sha256(web.picture("png", 1)).hexdigest()
+    lists = tmp_path / "blocked.txt"
+    lists.write_text(f"# mine\nbad.test\n{hashed}  # a stock photo\nhttp://a.test/jpeg/1\nother.test\n", encoding="utf-8")
+    with web.serving() as server:
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, blocked=[str(lists)])
+        assert [row["reason"] for row in rows] == ["blocked", "blocked", "blocked", "", "blocked"]
+        assert server.hits["http://a.test/jpeg/1"] == server.hits["http://www.bad.test/jpeg/1"] == 0
+        assert all(row["image"] is None for row in rows if row["reason"])
+        lists.write_text("http://a.test/jpeg/22\n", encoding="utf-8")
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, blocked=[str(lists)])
+        assert [row["reason"] for row in rows] == ["", "", "", "blocked", ""]
+        assert server.hits["http://a.test/jpeg/22"] == 1
+    with pytest.raises(TouchstoneError, match="block list cannot be read"):
+        scrape_into(tmp_path, addresses, blocked=[str(tmp_path / "no.txt")])
+
+
+def test_spares_beyond_the_last_rank_are_not_asked_for(tmp_path):
+    write_json(tmp_path / "survivors.json", {"last_rank": 2})
+    with web.serving() as server:
+        addresses = [f"http://a.test/jpeg/{row}" for row in range(6)]
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, survivors=str(tmp_path / "survivors.json"))
+        assert len(server.hits) == 3
+        assert [row["reason"] for row in rows] == [""] * 3 + ["spare"] * 3
+        write_json(tmp_path / "survivors.json", {"last_rank": 4})
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, survivors=str(tmp_path / "survivors.json"))
+        assert [row["reason"] for row in rows] == [""] * 5 + ["spare"]
+        assert set(server.hits.values()) == {1} and len(server.hits) == 5
+
+
+@pytest.mark.parametrize("engine", BOTH)
+def test_the_engine_dies_with_the_job(tmp_path, engine):
+    """Kill -9 while a server keeps it waiting: the connection it holds is closed."""
+    write_picks(tmp_path / "picks.parquet", ["http://photos.demo.test/china/00.jpg"])
+    recipe = {"revision": 1, "engine": engine, "timeout": 60}
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(20)
-        surroundings = {"http_proxy": f"http://127.0.0.1:{server.getsockname()[1]}", "no_proxy": ""}
-        surroundings |= {"PYTHONPATH": str(REPOSITORY / "workflow/scripts")}
-        with subprocess.Popen([sys.executable, "-c", program, json.dumps(arguments)], env=os.environ | surroundings) as job:
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path), json.dumps(recipe)]
+        proxy = f"http://127.0.0.1:{server.getsockname()[1]}"
+        with subprocess.Popen(command, env=environment(proxy), cwd=REPOSITORY) as job:
             connection, _ = server.accept()
             with connection:
                 connection.settimeout(10)
@@ -202,102 +309,33 @@ def test_img2dataset_dies_with_the_job(tmp_path):
     assert not (tmp_path / "shard.parquet").exists()
 
 
-@pytest.mark.parametrize(
-    ("address", "refused"),
-    [
-        ("http://photos.demo.test/china/00.jpg", False),
-        ("HTTPS://user@example.org:8443/a b.jpg", False),
-        ("http://93.184.215.14/a.jpg", False),
-        ("file:///etc/hostname", True),
-        ("ftp://example.org/a.jpg", True),
-        ("data:image/png;base64,AAAA", True),
-        ("/etc/hostname", True),
-        ("", True),
-        ("http://", True),
-        ("http://[::1", True),
-        ("http://[::1]/a.jpg", True),
-        ("http://[::ffff:10.0.0.1]/a.jpg", True),
-        ("http://localhost:8080/a.jpg", True),
-        ("http://metadata.localhost./a.jpg", True),
-        ("http://169.254.169.254/latest/meta-data", True),
-        ("http://user@127.0.0.1/a.jpg", True),
-        ("http://0x7f.1/a.jpg", True),
-        ("http://2130706433/a.jpg", True),
-    ],
-)
-def test_refusal(address, refused):
-    assert bool(guard.refusal(address)) == refused
-
-
-@pytest.mark.parametrize(
-    ("message", "expected"),
-    [
-        ("HTTP Error 429: Too Many Requests", ("http_error", 429)),
-        ("HTTP Error 999: Request denied", ("http_error", 999)),
-        ("<urlopen error [Errno -2] Name or service not known>", ("not_reached", None)),
-        ("<urlopen error timed out>", ("not_reached", None)),
-        ("", ("not_reached", None)),
-    ],
-)
-def test_verdict(message, expected):
-    assert scrape.verdict(message) == expected
-
-
-@contextmanager
-def answering(answer: bytes, close: bool = True) -> Iterator[str]:
-    """The address of a server that answers one request with exactly these bytes."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        done = threading.Event()
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:
-                connection.recv(10_000)
-                connection.sendall(answer)
-                if not close:
-                    done.wait(10)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}"
-        done.set()
-        thread.join()
-
-
-def guarded(url: str, proxy: str | None = None, max_bytes: int = 1000, seconds: float = 10) -> bytes:
-    proxies = urllib.request.ProxyHandler({"http": proxy} if proxy else {})
-    opener = urllib.request.build_opener(proxies, guard.Guard(max_bytes=max_bytes, seconds=seconds))
-    with opener.open(url, timeout=5) as answer:
-        return answer.read()
-
-
-def test_guard_limits_bytes_and_seconds(archive):
-    url, data = "http://photos.demo.test/china/00.jpg", zipfile.ZipFile(archive).read("china/00.jpg")
-    with serving(archive) as proxy:
-        assert guarded(url, proxy, max_bytes=len(data)) == data
-        with pytest.raises(OSError, match=f"^{guard.TOO_LARGE}"):
-            guarded(url, proxy, max_bytes=len(data) - 1)
-        with pytest.raises(TimeoutError):
-            guarded(url, proxy, max_bytes=len(data), seconds=-1)
-
-
-def test_guard_follows_no_redirect_into_this_machine(archive):
-    with serving(archive) as proxy:
-        assert guarded("http://photos.demo.test/moved/china/00.jpg", proxy, max_bytes=100_000)
-        with pytest.raises(OSError, match=f"^{guard.REFUSED}"):
-            guarded("http://127.0.0.1/moved/china/00.jpg", proxy)
-
-
-def test_guard_takes_whole_bodies_only():
-    with answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n") as url:
-        assert guarded(url) == b"abcde"
-    with answering(b"HTTP/1.1 200 OK\r\n\r\nabc") as url:
-        assert guarded(url) == b"abc"
-    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", close=False) as url:
-        assert guarded(url) == b""
-    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabcde", close=False) as url:
-        assert guarded(url) == b"abc"
-    with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc") as url, pytest.raises(IncompleteRead):
-        guarded(url)
-    with answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nabc") as url, pytest.raises(IncompleteRead):
-        guarded(url)
+def test_killed_and_run_again_nothing_settled_is_asked_twice_and_the_shard_is_the_same(tmp_path):
+    kinds = ("jpeg", "png", "missing", "html", "jpeg", "forbidden", "noai", "moved")
+    addresses = [f"http://h{row % 23}.test/{kinds[row % 8]}/{row}" for row in range(600)]
+    recipe = {"revision": 1, "threads": 8, "retries": 0}
+    write_picks(tmp_path / "picks.parquet", addresses)
+    journal = tmp_path / "shard.partial/journal"
+    settled: dict[str, int] = {}  # and how often it had been asked for when its settling was seen
+    with web.serving(latency=0.005) as server:
+        command = [sys.executable, "-c", PROGRAM, str(tmp_path), json.dumps(recipe)]
+        for part in (0.2, 0.5):
+            with subprocess.Popen(command, env=environment(server.proxy), cwd=REPOSITORY, stderr=subprocess.DEVNULL) as job:
+                while sum(server.hits.values()) < part * len(addresses):
+                    assert job.poll() is None
+                os.kill(job.pid, signal.SIGKILL)
+                job.wait()
+            with open(journal, "rb") as file:
+                heads = [frame[0] for frame in iter(lambda: read_frame(file), None)]
+            settled = {head["source_url"]: server.hits[head["source_url"]] for head in heads[1:]} | settled
+            assert len(settled) > part * len(addresses) / 2
+        with open(journal, "ab") as file:
+            file.write(b"TF01 torn")
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, threads=8, retries=0)
+        assert {url: server.hits[url] for url in settled} == settled
+        assert sum(count > 1 for count in server.hits.values()) < 300  # what was in hand and in the pipe
+        (tmp_path / "whole").mkdir()
+        whole = scrape_into(tmp_path / "whole", addresses, proxy=server.proxy, threads=8, retries=0)
+    assert without_times(rows) == without_times(whole)
+    names = ("image", "id", "state")
+    both = [pq.read_table(path, columns=list(names)) for path in (tmp_path / "shard.parquet", tmp_path / "whole/shard.parquet")]
+    assert both[0].equals(both[1])

@@ -18,7 +18,7 @@ from touchstone.record import SCREENED, empty_item, table_of
 from touchstone.screen import screen
 from touchstone.shards import append_rows, shard_writer, taken
 
-LIMITS = {"min_side": 32, "near_duplicate_bits": 3}
+LIMITS = {"min_side": 32, "near_duplicate_bits": 3, "placeholder_addresses": 3}
 SEED = 7
 
 
@@ -134,6 +134,19 @@ def test_the_shorter_side_decides_and_the_limit_itself_is_enough(place, picture)
     sizes = [(32, 32), (31, 500), (500, 31), (32, 33), (8, 8)]
     place.add("a", [picture(size=size, seed=number) for number, size in enumerate(sizes)])
     assert verdicts(place.screen()) == {f"a/{number}": ("screen", "too_small") for number in (1, 2, 4)}
+
+
+def test_a_picture_that_many_addresses_give_is_a_placeholder_and_not_one_copy_is_kept(place, picture):
+    def urls(text: str) -> list[str]:
+        return [letter and f"http://a.test/{letter}" for letter in text.split(",")]
+
+    place.add("a", [picture(seed=1)] * 4, part="real", source_url=urls("k,l,m,m"))  # three addresses
+    place.add("b", [picture(seed=2)] * 4, part="real", source_url=urls("n,o,o,o"))  # two
+    place.add("c", [picture(seed=3)] * 4, part="real", source_url=urls(",,,"))  # of an archive
+    found = verdicts(place.screen())
+    assert [found.get(f"a/{number}", ("", ""))[1] for number in range(4)] == ["placeholder"] * 4
+    for origin in "bc":
+        assert [found.get(f"{origin}/{number}", ("", ""))[1] for number in range(4)] == ["", *["exact_duplicate"] * 3]
 
 
 def test_of_equal_pixels_the_earliest_is_kept_and_the_others_name_it(place, picture):

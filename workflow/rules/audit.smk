@@ -88,5 +88,6 @@ rule check_gates:
         runtime="10m",
     params:
         limits=CATALOGUE.dataset["gates"],
+        survival=survival_of_origins(),
     script:
         "../scripts/check_gates.py"

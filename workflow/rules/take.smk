@@ -56,12 +56,15 @@ rule adopt_shard:
         "../scripts/adopt_shard.py"
 
 
+# `update`: what an earlier shard holds is not asked for again.
 rule scrape_shard:
     input:
         picks=pick_of_shard,
         receipt=receipt_of_origin,
+        survivors=survivors_before,
+        blocked=CATALOGUE.config.get("blocked", []),
     output:
-        shard="results/{dataset}/origins/{origin}/{shard}.parquet",
+        shard=update("results/{dataset}/origins/{origin}/{shard}.parquet"),
     log:
         "logs/scrape_shard/{dataset}/{origin}/{shard}.log",
     benchmark:
@@ -71,7 +74,7 @@ rule scrape_shard:
     retries: 1
     conda:
         "../../envs/touchstone.yaml"
-    threads: 2
+    threads: 4
     resources:
         network=1,
         mem="4G",

@@ -10,6 +10,7 @@ with job(snakemake.log[0], "audit", "gates") as progress:
         shortcuts=snakemake.input.shortcuts,
         pixels=snakemake.input.pixels,
         limits=snakemake.params.limits,
+        survival=snakemake.params.survival,
         gates=snakemake.output.gates,
         progress=progress,
     )

@@ -49,6 +49,7 @@ class Place:
             ledger=str(self.folder / "ledger.parquet"),
             **{name: str(self.folder / f"{name}.json") for name in named},
             limits=self.limits(limits),
+            survival={"old_list": 0.5},
             gates=str(self.folder / "gates.json"),
             progress=self.progress,
         )
@@ -101,6 +102,14 @@ def test_too_many_rejected_items_are_named_with_their_reasons(place):
     assert "a: 1,241 of 1,251 items are rejected for a fault" in text
     assert "1,234 http_error (the server answered with an error status)" in text
     assert "7 truncated (the image ends before its last pixel)" in text
+
+
+def test_links_that_were_expected_to_be_dead_are_no_reason_to_stop(place):
+    rows = [count("kept", 45, origin="old_list", split="train")]
+    rows += [count("rejected", 55, "old_list", reason="http_error")]
+    assert set(verdicts(place.gates(rows)).values()) == {"passed"}
+    text = place.refusal([*rows, count("rejected", 20, "old_list", reason="not_reached")])
+    assert "old_list: 75 of 120 items are rejected" in text
 
 
 def test_a_shortfall_is_named_with_its_part_and_the_mend(place):

@@ -12,14 +12,12 @@ from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
-from touchstone.parts import REAL, Part, models_in, numbered
+from touchstone.parts import REAL, RESERVED, Part, models_in, numbered
 from touchstone.quotas import check_protocols, wanted_parts
 from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
 START_SECONDS = 60  # of a shard of generated images, before the first
-# Targets, and folders beside those of the origins.
-RESERVED = {"all", "plan", "check_origins", "verify_origins", "screen", "split", "contact_sheet", "data", "picks", "exports"}
 
 
 class Catalogue:
@@ -51,8 +49,6 @@ class Catalogue:
                 self._load_card(source)
         for part in self.parts:
             self._check_part(part)
-
-    # -- loading ---------------------------------------------------------------------------------
 
     def _folders(self, key: str) -> list[Path]:
         return [self.home / folder for folder in self.config[key]]
@@ -129,6 +125,7 @@ class Catalogue:
 
     def _check_part(self, part: Part) -> None:
         card = self.card(part.origin)
+        part.check_survival(card["kind"], self.dataset_file)
         if part.generator != REAL and part.generator not in card.get("generators", []):
             raise TouchstoneError(
                 f"origin {part.origin!r} has no generator called {part.generator!r}",

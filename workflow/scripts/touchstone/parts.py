@@ -11,6 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from touchstone.errors import TouchstoneError
+
+# Targets, and folders beside those of the origins: no origin is called so.
+RESERVED = {"all", "plan", "check_origins", "verify_origins", "check_network", "retry_failures", "compare_scrapes"}
+RESERVED |= {"screen", "split", "contact_sheet", "data", "picks", "exports", "survivors"}
 REAL = "real"  # stands where a generator's name would, for real images
 
 
@@ -23,6 +28,16 @@ class Part:
     targets: dict[str, int]  # images wanted in each split
     margin: float
     matched: bool = False  # reals that are as many as the fakes
+    survival: float = 1.0  # part of the addresses that are expected to give an image still
+
+    def check_survival(self, kind: str, dataset_file: str | Path) -> None:
+        """Raise a ``TouchstoneError`` if nothing of an origin of this kind can die."""
+        if self.survival < 1 and kind != "urls":
+            raise TouchstoneError(
+                f"origin {self.origin!r} is not scraped, so nothing of it dies",
+                where=f"{dataset_file}: {self.origin}.survival",
+                mend="take the key away, or raise `margin`",
+            )
 
     @property
     def quota(self) -> int:
@@ -31,7 +46,12 @@ class Part:
 
     @property
     def drawn(self) -> int:
-        """Items drawn: quota x margin, rounded up."""
+        """Items drawn: quota x margin / survival, rounded up."""
+        return math.ceil(self.quota * self.margin / self.survival - 1e-9)
+
+    @property
+    def usable(self) -> int:
+        """Images wanted of the take: quota x margin, rounded up. As many are asked for first; the rest are spares."""
         return math.ceil(self.quota * self.margin - 1e-9)
 
     @property

@@ -9,6 +9,7 @@ from touchstone.catalogue import GPUS_PER_NODE, START_SECONDS, Catalogue
 from touchstone.exports.outputs import exports_of
 from touchstone.files import write_text
 from touchstone.inventory import model_stock, origin_stock
+from touchstone.parts import numbered
 from touchstone.progress import size
 
 FILES_PER_SHARD = {"take": 4, "pack": 4}  # shard, pick list, log, benchmark
@@ -53,6 +54,8 @@ def plan(catalogue: Catalogue, folder: str | Path = ".") -> list[Row]:
     rows += takes
     if catalogue.dataset["members"]:
         rows.append(Row("draw", "published lists", 2, files=6))
+    spared = [part for part in catalogue.parts if _shards(catalogue, part.drawn) > _shards(catalogue, part.usable)]
+    rows += [Row("take", f"{part.key}: survivors", 1, files=3, note="spares are asked only if needed") for part in spared]
     drawn = sum(part.drawn for part in catalogue.parts)
     rows += [Row("screen", "all origins", 1, drawn, files=3), Row("split", "all origins", 1, drawn, files=4)]
     packed = catalogue.packed()
@@ -107,6 +110,10 @@ def _take_row(catalogue: Catalogue, origin: str) -> Row:
         (items * seconds + start) / 3600 if card["kind"] == "generate" and seconds else None,
         card["kind"] in NETWORK_KINDS and "serve" not in card,
     )
+
+
+def _shards(catalogue: Catalogue, items: int) -> int:
+    return len(numbered(items, catalogue.dataset["shard_items"], ""))
 
 
 def _bytes(catalogue: Catalogue, origin: str) -> float | None:

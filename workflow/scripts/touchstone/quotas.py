@@ -22,9 +22,8 @@ def wanted_parts(dataset: dict, file: str | Path, cards: dict[str, dict]) -> lis
     parts = []
     for origin, entry in dataset.get("fakes", {}).items():
         for generator, quota in _quotas(origin, entry["quota"], file, cards).items():
-            parts.append(
-                Part(origin, generator, _targets(quota, splits, f"{file}: fakes.{origin}.quota"), _margin(entry, dataset))
-            )
+            targets = _targets(quota, splits, f"{file}: fakes.{origin}.quota")
+            parts.append(Part(origin, generator, targets, **_spares(entry, dataset)))
     reals = dataset.get("reals", {})
     shares = {origin: entry["share"] for origin, entry in reals.items() if "share" in entry}
     matched = {split: apportion(sum(part.targets[split] for part in parts), shares) if shares else {} for split in splits}
@@ -33,7 +32,7 @@ def wanted_parts(dataset: dict, file: str | Path, cards: dict[str, dict]) -> lis
             targets = {split: matched[split][origin] for split in splits}
         else:
             targets = _targets(entry["quota"], splits, f"{file}: reals.{origin}.quota")
-        parts.append(Part(origin, REAL, targets, _margin(entry, dataset), matched=origin in shares))
+        parts.append(Part(origin, REAL, targets, matched=origin in shares, **_spares(entry, dataset)))
     return parts
 
 
@@ -60,8 +59,8 @@ def _require_splits(names: Iterable[str], splits: dict[str, float], where: str) 
             raise TouchstoneError(f"there is no split called {split!r}", where=where, mend=mend)
 
 
-def _margin(entry: dict, dataset: dict) -> float:
-    return entry.get("margin", dataset["margin"])
+def _spares(entry: dict, dataset: dict) -> dict[str, float]:
+    return {"margin": entry.get("margin", dataset["margin"]), "survival": entry.get("survival", 1.0)}
 
 
 def _targets(quota: int | dict[str, int], splits: dict[str, float], where: str) -> dict[str, int]:

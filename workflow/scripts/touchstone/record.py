@@ -96,10 +96,13 @@ GENERATION = pa.struct(
 SCRAPE = pa.struct(
     [
         ("engine", pa.string()),
-        ("status", pa.string()),
+        ("status", pa.string()),  # a word of scraping.verdicts.STATUS
         ("http_status", pa.int32()),
         ("message", pa.string()),
         ("fetched_at", pa.string()),  # ISO 8601, UTC
+        ("fetched_url", pa.string()),  # where the last redirect led
+        ("content_type", pa.string()),  # as the server says, which nobody relies on
+        ("sha256", pa.string()),  # of the body, image or not
     ]
 )
 
@@ -174,6 +177,8 @@ REASONS: dict[str, tuple[str, str]] = {
     "not_reached": ("fault", "no answer: name, connection, time-out, broken off or redirect loop"),
     "opted_out": ("fault", "the server asks not to use the image (X-Robots-Tag)"),
     "refused_address": ("fault", "not an address in the public internet over http or https"),
+    "blocked": ("choice", "on a block list of the user: its address, its host or its bytes"),
+    "placeholder": ("fault", "the same picture is served for many addresses"),
     "unusable_source": ("fault", "the real image it is made from cannot be read"),
     "flagged": ("fault", "the model's safety checker withheld it at every attempt"),
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),

@@ -1,187 +1,208 @@
-"""Taking images from a list of addresses with img2dataset.
+"""Taking images from a list of addresses: passes over what failed for now, and a shard when it is whole.
 
-img2dataset fetches and nothing more: it hands the bytes over as the servers sent them, and whether
-they are an image is found out here. It runs in processes of its own, under the ``guard`` that sets
-the limits it lacks. Its exit status and marker files decide nothing: a
-shard is made when every address has its row in the output.
+An engine of ``touchstone.scraping`` fetches. Here it is found out whether bytes are an image, each
+row is settled in a journal as soon as the web has answered it for good, and it is decided whether the
+network is to blame.
 """
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
+import hashlib
+import importlib
 import json
-import math
-import os
-import re
 import shutil
-import signal
-import subprocess
-import sys
 import time
-from contextlib import nullcontext, suppress
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, nullcontext
 from pathlib import Path
-
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from touchstone.demo.web import serving
 from touchstone.errors import TouchstoneError
-from touchstone.guard import REFUSED, TOO_LARGE, refusal
-from touchstone.progress import INTERVAL, Progress, clock, size
-from touchstone.shards import append_rows, read_picks, shard_writer, taken
+from touchstone.files import read_json, sole_owner
+from touchstone.progress import Progress, clock
+from touchstone.record import TAKEN
+from touchstone.scraping import DEFAULTS, JUDGING, Answer, Fetch
+from touchstone.scraping.addresses import Blocked, refusal
+from touchstone.scraping.journal import KEY, Journal
+from touchstone.scraping.verdicts import MANY, blames_network, histogram, is_network, is_passing
+from touchstone.shards import ROW_GROUP_BYTES, ROW_GROUP_ROWS, append_rows, read_picks, shard_writer, taken
 
-# Of a card's recipe: seconds of silence until an attempt is given up, further attempts at once,
-# connections at the same time, bytes of the largest image (100 + 2 x threads of them can be in memory).
-DEFAULTS = {"timeout": 10, "retries": 1, "threads": 32, "max_bytes": 20_000_000}
-PATIENCE = 10  # times the timeout that one attempt may take
-START = 300  # seconds that starting and ending img2dataset may take on a slow disk
-OPT_OUTS = ["noai", "noimageai", "noindex", "noimageindex"]  # of X-Robots-Tag, for all agents or "touchstone"
-OUTPUT = "out/00000.parquet"  # of img2dataset, in the scratch folder
-MANY = 10  # addresses of which one at least must answer, or the fault is here
-LOG_LINES = 15  # of img2dataset's log, shown when it failed
-
-OPTED_OUT = "Use of image disallowed by X-Robots-Tag"  # how the message of img2dataset begins
+WINDOW, TOO_MANY = 200, 0.9  # of so many answers in a row, more than this part from no server: stop
+AHEAD, MEMORY = 64, 400_000_000  # answers being measured, and the bytes that they may have together
+EARLIER = "earlier.parquet"  # in the scratch folder: the shard that `retry_failures` has set aside
 
 
-def scrape_shard(*, picks: str, shard: str, recipe: dict, serve: str | None, partial: str, progress: Progress) -> None:
+def scrape_shard(
+    *,
+    picks: str,
+    shard: str,
+    recipe: dict,
+    blocked: list[str],
+    survivors: str | None,
+    serve: str | None,
+    partial: str,
+    threads: int,
+    progress: Progress,
+) -> None:
     """Make one shard of an origin of kind ``urls``; rows are in the order of the pick list.
 
-    The same answers give the same rows, ``scrape.fetched_at`` apart. Memory is bounded by two row
-    groups of 100 images here, and see ``DEFAULTS`` for img2dataset.
+    The same answers give the same rows, ``scrape.fetched_at`` apart. Nothing is asked for again that
+    the web has answered for good: not after a kill, and not when a shard at ``shard`` is remade.
+    Memory is bounded by ``AHEAD`` images and what the engine holds.
 
     Args:
         picks: Pick list that ``draw_origin`` wrote; ``source_url`` is the address.
         shard: The shard to write; an address that gives no image becomes a rejected row.
-        recipe: The card's recipe; see ``DEFAULTS``.
+        recipe: The card's recipe; see ``scraping.DEFAULTS``.
+        blocked: The user's block lists.
+        survivors: For a shard of spares, what ``count_survivors`` wrote: ranks beyond it are not asked for.
         serve: Zip of photographs for ``demo.web`` to serve meanwhile; no address leaves the machine.
-        partial: Scratch folder, emptied first and removed at the end. It stays after a failure.
+        partial: Scratch folder with the journal. It stays after a failure, and is removed at the end.
+        threads: Images measured at the same time.
 
     Raises:
-        TouchstoneError: Addresses are missing in img2dataset's output, or not one of them answered.
+        TouchstoneError: The network is to blame for most failures, or the engine failed.
     """
     started = time.monotonic()
     wanted = read_picks(picks)
+    settings = DEFAULTS | {key: recipe[key] for key in DEFAULTS if key in recipe}
+    blocks = Blocked.read(blocked)
+    last = read_json(survivors)["last_rank"] if survivors else None
+    outcomes = {row: verdict for row, pick in enumerate(wanted) if (verdict := _before(pick, last, settings, blocks))}
     scratch = Path(partial)
-    if scratch.exists():
+    with sole_owner(scratch), closing(Journal(scratch / "journal", _key(recipe, settings))) as journal:
+        known = {(pick["id"], pick["source_url"]) for row, pick in enumerate(wanted) if row not in outcomes}
+        for earlier in (Path(shard), scratch / EARLIER):
+            journal.adopt(earlier, known)
+        due = {row: pick for row, pick in enumerate(wanted) if row not in outcomes and pick not in journal}
+        progress.start(len(wanted), "addresses", done=len(wanted) - len(due))
+        if due:
+            module = importlib.import_module(f"touchstone.scraping.{settings['engine']}")
+            with serving(Path(serve)) if serve else nullcontext() as proxy, module.engine(settings, scratch, proxy) as fetch:
+                failed = _passes(fetch, due, journal, settings, threads, progress, fresh=len(due) > len(known) / 2)
+            _check_network(failed, len(known), settings, picks)
+            outcomes |= failed
+        schema = TAKEN.with_metadata({KEY: journal.key})
+        with shard_writer(shard, schema) as writer:
+            batch, n_bytes = [], 0
+            for row, pick in enumerate(wanted):
+                batch.append(outcomes[row] if row in outcomes else _unless_blocked(journal.get(pick), pick, blocks))
+                n_bytes += batch[-1].get("n_bytes") or 0
+                if len(batch) == ROW_GROUP_ROWS or n_bytes > ROW_GROUP_BYTES:
+                    append_rows(writer, batch)
+                    batch, n_bytes = [], 0
+            append_rows(writer, batch)
         shutil.rmtree(scratch)
-    scratch.mkdir(parents=True)
-    refusals = {row: why for row, pick in enumerate(wanted) if (why := refusal(pick["source_url"]))}
-    answers = {
-        row: {"reason": "refused_address", "scrape": {"status": "not_asked", "message": refusals[row]}} for row in refusals
-    }
-    asked = {row: pick["source_url"] for row, pick in enumerate(wanted) if row not in refusals}
-    if asked:
-        settings = DEFAULTS | {key: recipe[key] for key in DEFAULTS if key in recipe}
-        with serving(Path(serve)) if serve else nullcontext() as proxy:
-            _run(asked, settings, proxy, scratch, progress)
-        answers |= _read_answers(asked, scratch, picks)
-    engine = {"engine": f"img2dataset {importlib.metadata.version('img2dataset')}"}
-    # Its rows come in the order of the answers, nearly that of the picks: two groups in memory are enough.
-    images = functools.lru_cache(maxsize=2)(functools.partial(_read_images, scratch / OUTPUT))
-    progress.start(len(wanted), "addresses")
-    with shard_writer(shard) as writer:
-        for row, pick in enumerate(wanted):
-            reason, scrape = answers[row]["reason"], engine | answers[row]["scrape"]
-            data = None if reason else images(answers[row]["group"])[answers[row]["place"]].as_py()
-            append_rows(writer, [taken(pick, data, reason=reason, detail=scrape["message"], scrape=scrape)])
-            progress.advance()
-    shutil.rmtree(scratch)
     progress.finish(f"in all {clock(time.monotonic() - started)}")
 
 
-def verdict(message: str) -> tuple[str, int | None]:
-    """``(reason, HTTP status)`` of an image that img2dataset did not get, by its message.
-
-    The reason is a key of ``record.REASONS``. urllib says "HTTP Error 404: Not Found"; a status of
-    3xx there means that redirects lead nowhere.
-    """
-    for start, reason in {REFUSED: "refused_address", TOO_LARGE: "too_many_bytes", OPTED_OUT: "opted_out"}.items():
-        if message.startswith(start):
-            return reason, None
-    found = re.match(r"HTTP Error (\d{3})\b", message)
-    status = int(found[1]) if found else None
-    return "http_error" if status and status >= 400 else "not_reached", status
-
-
-def _run(asked: dict[int, str], settings: dict, proxy: str | None, scratch: Path, progress: Progress) -> None:
-    """Have img2dataset fetch the addresses; its output is ``scratch/out``, its log lies beside it."""
-    pq.write_table(pa.table({"url": list(asked.values()), "row": list(asked)}), scratch / "urls.parquet")
-    options = {
-        "url_list": "urls.parquet",
-        "input_format": "parquet",
-        "save_additional_columns": ["row"],
-        "output_folder": str(Path(OUTPUT).parent),
-        "output_format": "parquet",
-        "number_sample_per_shard": len(asked),
-        "thread_count": settings["threads"],
-        "timeout": settings["timeout"],
-        "retries": settings["retries"],
-        "disable_all_reencoding": True,
-        "extract_exif": False,
-        "user_agent_token": "touchstone",
-        "disallowed_header_directives": OPT_OUTS,
-    }
-    guard = {"max_bytes": settings["max_bytes"], "seconds": PATIENCE * settings["timeout"]}
-    command = [sys.executable, "-m", "touchstone.guard", json.dumps(options), json.dumps(guard)]
-    modules = [str(Path(__file__).resolve().parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
-    variables = {"PYTHONPATH": os.pathsep.join(modules), "PYTHONUNBUFFERED": "1"}
-    variables |= {"NO_ALBUMENTATIONS_UPDATE": "1", "WANDB_MODE": "disabled"}
-    if proxy:
-        variables |= {"http_proxy": proxy, "https_proxy": proxy, "no_proxy": ""}
-    with open(scratch / "img2dataset.log", "wb") as log:
-        streams = {"stdin": subprocess.PIPE, "stdout": log, "stderr": log}
-        process = subprocess.Popen(command, cwd=scratch, env=os.environ | variables, start_new_session=True, **streams)
-    started = time.monotonic()
-    rounds = math.ceil(len(asked) / settings["threads"]) * (settings["retries"] + 1)
-    try:
-        while (waited := time.monotonic() - started) < START + rounds * (settings["timeout"] + guard["seconds"]):
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(INTERVAL)
-                break
-            got = sum(path.stat().st_size for path in scratch.glob(OUTPUT))
-            progress.say(f"waiting for {len(asked):,} addresses, {clock(waited + INTERVAL)}, {size(got)} so far")
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # img2dataset's logger can outlive it
-        process.stdin.close()
-        process.wait()
+def _before(pick: dict, last: int | None, settings: dict, blocks: Blocked) -> dict | None:
+    """The row of an item that is not asked for; ``None`` if it is."""
+    url = pick["source_url"]
+    if last is not None and pick["rank"] > last:
+        reason, why = "spare", "enough images without it"
+    elif why := refusal(url, settings["networks"]):
+        reason = "refused_address"
+    elif why := blocks.tells(url):
+        reason = "blocked"
+    else:
+        return None
+    return taken(pick, None, reason=reason, detail=why, scrape={"status": "not_asked", "message": why})
 
 
-def _read_answers(asked: dict[int, str], scratch: Path, picks: str) -> dict[int, dict]:
-    """What came of every address, by its row.
+def _unless_blocked(row: dict, pick: dict, blocks: Blocked) -> dict:
+    """A settled row, or its rejection if its bytes or where they came from are on a block list."""
+    scrape = row["scrape"]
+    why = blocks.tells(scrape["fetched_url"] or "")
+    if scrape["sha256"] in blocks.hashes:
+        why = "these bytes are on a block list"
+    return taken(pick, None, reason="blocked", detail=why, scrape=scrape) if why else row
+
+
+def _key(recipe: dict, settings: dict) -> str:
+    """Stands for all that decides what becomes of an answer; rows settled under another are asked for again."""
+    judging = {"revision": recipe["revision"]} | {name: settings[name] for name in JUDGING}
+    return hashlib.sha256(json.dumps(judging, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _passes(
+    fetch: Fetch, due: dict[int, dict], journal: Journal, settings: dict, threads: int, progress: Progress, fresh: bool
+) -> dict[int, dict]:
+    """Ask for all that is due, and again for what failed for now; the rows that failed to the end.
 
     Raises:
-        TouchstoneError: See ``scrape_shard``.
+        TouchstoneError: Nearly nothing answers at the first pass of a ``fresh`` shard.
     """
-    answers: dict[int, dict] = {}
-    with suppress(FileNotFoundError, pa.ArrowInvalid), pq.ParquetFile(path := scratch / OUTPUT) as file:
-        fetched_at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(path.stat().st_mtime))
-        for group in range(file.num_row_groups):
-            for place, told in enumerate(file.read_row_group(group, columns=["row", "status", "error_message"]).to_pylist()):
-                message = " ".join((told["error_message"] or "").split())[:200]
-                reason, status = ("", None) if told["status"] == "success" else verdict(message)
-                scrape = {"status": told["status"], "http_status": status, "message": message, "fetched_at": fetched_at}
-                answers[told["row"]] = {"reason": reason, "scrape": scrape, "group": group, "place": place}
-    if missing := asked.keys() - answers.keys():
-        log = scratch / "img2dataset.log"
-        tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES:]
+    failed: dict[int, dict] = {}
+    ahead = min(AHEAD, max(2, MEMORY // settings["max_bytes"]))
+    for number in range(settings["retries"] + 1):
+        if number:
+            pause = settings["pause"] * 2 ** (number - 1)
+            progress.say(f"{len(failed):>7,} addresses failed for now ({_told(failed.values())}); again in {pause:g} s")
+            time.sleep(pause)
+        again, failed = failed, {}
+        window: deque[bool] = deque(maxlen=WINDOW)
+        for row, made in _measured(fetch, due if not number else {row: due[row] for row in again}, journal, threads, ahead):
+            if is_passing(made["reason"], made["scrape"]):
+                failed[row] = made
+            else:
+                progress.advance()
+            window.append(is_network(made["scrape"]))
+            if fresh and not number and len(window) == WINDOW and sum(window) > TOO_MANY * WINDOW:
+                raise TouchstoneError(
+                    f"of the last {WINDOW} addresses {sum(window)} did not answer: {_told(failed.values())}; "
+                    f"first: {next(iter(failed.values()))['detail']}",
+                    where=f"{len(journal):,} addresses are settled and will not be asked for again",
+                    mend="is the network in order? snakemake check_network tells; then run again",
+                )
+        if not failed:
+            break
+    progress.advance(len(failed))
+    return failed
+
+
+def _measured(fetch: Fetch, due: dict[int, dict], journal: Journal, threads: int, ahead: int) -> Iterator[tuple[int, dict]]:
+    """Rows of ``record.TAKEN`` as the answers come, images measured and rows settled beside the fetching."""
+    waiting: deque[tuple[int, Future]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        for answer in fetch({row: pick["source_url"] for row, pick in due.items()}):
+            waiting.append((answer.row, pool.submit(_settle, due[answer.row], answer, journal)))
+            while waiting and (len(waiting) > ahead or waiting[0][1].done()):
+                row, future = waiting.popleft()
+                yield row, future.result()
+        for row, future in waiting:
+            yield row, future.result()
+
+
+def _settle(pick: dict, answer: Answer, journal: Journal) -> dict:
+    """The row of an answer, which the journal has if it is for good."""
+    whole = {"http_status": None, "fetched_url": pick["source_url"], "content_type": ""} | answer.scrape
+    whole["sha256"] = hashlib.sha256(answer.data).hexdigest() if not answer.reason else ""
+    row = taken(pick, answer.data, reason=answer.reason, detail=whole["message"], scrape=whole)
+    if not is_passing(row["reason"], whole):
+        journal.add(row)
+    return row
+
+
+def _told(rows: Iterator[dict]) -> str:
+    return histogram((row["reason"], row["scrape"]) for row in rows)
+
+
+def _check_network(failed: dict[int, dict], asked: int, settings: dict, picks: str) -> None:
+    """A shard is not done where most addresses got no answer.
+
+    Raises:
+        TouchstoneError: So it is; the rows that were answered stay settled.
+    """
+    unreached = {row: made for row, made in failed.items() if blames_network(made["scrape"], asked - len(failed))}
+    if len(unreached) >= MANY and len(unreached) > settings["max_unreached"] * asked:
+        first = unreached[min(unreached)]
         raise TouchstoneError(
-            "\n    ".join([f"img2dataset left out {len(missing):,} of {len(asked):,} addresses; its log ends with", *tail]),
-            where=log,
-            mend="run again; the shard is then made anew",
-        )
-    unreached = sum(answer["reason"] == "not_reached" and not answer["scrape"]["http_status"] for answer in answers.values())
-    if unreached == len(answers) >= MANY:
-        first = min(asked)
-        raise TouchstoneError(
-            f"not one of {len(asked):,} addresses answered; {asked[first]}: {answers[first]['scrape']['message']}",
+            f"{len(unreached):,} of {asked:,} addresses did not answer: {_told(unreached.values())}; "
+            f"{first['source_url']}: {first['detail']}",
             where=picks,
-            mend="is there no internet on this node? run this rule where there is, or set http_proxy and https_proxy",
+            mend="snakemake check_network tells whether this node reaches the web; run again, and only these are asked for. "
+            "If the list is that old, raise max_unreached in the card's recipe",
         )
-    return answers
-
-
-def _read_images(path: Path, group: int) -> pa.ChunkedArray:
-    with pq.ParquetFile(path) as file:
-        return file.read_row_group(group, columns=["jpg"])["jpg"]

@@ -36,7 +36,7 @@ def screen(
         drawn: ``draw.parquet`` of every origin, in the order of the dataset file.
         shards: All take shards, ``<folder>/<origin>/<shard>.parquet``.
         takedown: Lists of images that must not be in the dataset, as ``image_lists.read_list`` reads them.
-        limits: The dataset's ``screen``: ``min_side`` in pixels, ``near_duplicate_bits``.
+        limits: The dataset's ``screen``: ``min_side`` in pixels, ``near_duplicate_bits``, ``placeholder_addresses``.
         seed: The dataset's seed; a group's key is the least hash of (seed, id) of its members.
 
     Raises:
@@ -52,6 +52,7 @@ def screen(
     state.reject(pc.equal(table["luma_std"], 0), "blank")
     short = pc.less(pc.min_element_wise(table["width"], table["height"]), limits["min_side"])
     state.reject(short, "too_small")
+    state.reject(_placeholders(table, state.open(), limits["placeholder_addresses"]), "placeholder")
     repeated, kept_as = _repetitions(table, state.open())
     state.reject(repeated, "exact_duplicate", kept_as)
     group = _groups(table, limits["near_duplicate_bits"], seed)
@@ -115,6 +116,14 @@ def _origin(drawn: str, shards: dict[tuple[str, str], str], progress: Progress) 
         tables.append(taken.append_column("step", empty).append_column("group", pa.nulls(len(taken), pa.uint64())))
         progress.advance()
     return pa.concat_tables(tables)
+
+
+def _placeholders(table: pa.Table, open_rows: np.ndarray, limit: int) -> np.ndarray:
+    """Mask of the open rows whose pixels at least ``limit`` different addresses gave."""
+    urls = pc.and_(pa.array(open_rows), pc.greater(pc.binary_length(table["source_url"]), 0))
+    counts = table.filter(urls).group_by("pixel_sha256").aggregate([("source_url", "count_distinct")])
+    many = counts.filter(pc.greater_equal(counts["source_url_count_distinct"], limit))["pixel_sha256"]
+    return pc.and_(urls, pc.is_in(table["pixel_sha256"], value_set=many.combine_chunks())).to_numpy(zero_copy_only=False)
 
 
 def _repetitions(table: pa.Table, open_rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -21,6 +21,7 @@ def check_gates(
     shortcuts: str,
     pixels: str,
     limits: dict[str, dict],
+    survival: dict[str, float],
     gates: str,
     progress: Progress,
 ) -> None:
@@ -30,6 +31,8 @@ def check_gates(
         ledger: Table of ``record.LEDGER``.
         leaks, shortcuts, pixels: What the audit's other modules wrote.
         limits: ``{gate: {limit, action}}`` of the dataset file; the action is fail, warn or off.
+        survival: Part of an origin's addresses that the dataset file expects to live; where it tells, only
+            what dies beyond counts at the gate ``rejected``.
         gates: JSON to write: a list of ``{gate, subject, value, limit, verdict, what, mend}``, the
             failed first.
     """
@@ -40,9 +43,12 @@ def check_gates(
     found = []
     for entry in measured:
         rule = limits[entry["gate"]]
-        over = entry.pop("certain", entry["value"]) > rule["limit"]
+        limit = rule["limit"]
+        if entry["gate"] == "rejected" and entry["subject"] in survival:
+            limit = 1 - survival[entry["subject"]] * (1 - limit)
+        over = entry.pop("certain", entry["value"]) > limit + 1e-9
         verdict = {"off": OFF, "warn": WARNED, "fail": FAILED}[rule["action"]] if over else PASSED
-        found.append(entry | {"limit": rule["limit"], "verdict": verdict})
+        found.append(entry | {"limit": limit, "verdict": verdict})
     order = [FAILED, WARNED, OFF, PASSED]
     write_json(gates, sorted(found, key=lambda entry: order.index(entry["verdict"])))
     counts = {verdict: sum(entry["verdict"] == verdict for entry in found) for verdict in order}

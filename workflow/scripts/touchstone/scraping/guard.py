@@ -1,13 +1,12 @@
 """img2dataset under guard: its processes run this module, which sets the limits that it lacks.
 
-Run as ``python -m touchstone.guard OPTIONS LIMITS`` (both JSON): the options of img2dataset's
+Run as ``python -m touchstone.scraping.guard OPTIONS LIMITS`` (both JSON): the options of img2dataset's
 ``download``, and the arguments of ``Guard``.
 """
 
 from __future__ import annotations
 
 import functools
-import ipaddress
 import json
 import os
 import signal
@@ -16,44 +15,24 @@ import sys
 import threading
 import time
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from http.client import HTTPResponse
 from urllib.parse import urlsplit
+
+from touchstone.scraping.addresses import is_public, refusal
 
 # How messages begin that tell why an address was given up.
 REFUSED, TOO_LARGE = "address refused", "larger than the limit"
 
 
-def refusal(address: str) -> str:
-    """Why an address must not be asked for; empty if it may.
-
-    Only http and https are fetched, and no host that is ``localhost`` or a number (as inet_aton
-    reads it) in this machine or a private network. A name that leads there is not looked up here.
-    """
-    try:
-        parts = urlsplit(address)
-        host = (parts.hostname or "").rstrip(".")
-    except ValueError as error:
-        return f"not an address: {error}"
-    if parts.scheme not in ("http", "https"):
-        return f"the scheme is {parts.scheme!r}, not http or https"
-    if not host or host == "localhost" or host.endswith(".localhost"):
-        return f"the host is {host!r}"
-    with suppress(ValueError, OSError):  # of a host that is a name
-        number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
-        return "" if number.is_global else f"{host} is not in the public internet"
-    return ""
-
-
 class Guard(urllib.request.HTTPRedirectHandler):
     """Limits that urllib, and so img2dataset, lacks: where redirects lead, bytes and seconds of a body."""
 
-    def __init__(self, max_bytes: int, seconds: float):
-        self.max_bytes, self.seconds = max_bytes, seconds
+    def __init__(self, max_bytes: int, seconds: float, networks: Sequence[str] = ()):
+        self.max_bytes, self.seconds, self.networks = max_bytes, seconds, networks
 
     def redirect_request(self, req, fp, code, msg, headers, newurl):
-        if why := refusal(newurl):
+        if why := refusal(newurl, self.networks):
             raise OSError(f"{REFUSED}: redirected to {newurl}: {why}")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
@@ -76,6 +55,20 @@ class Guard(urllib.request.HTTPRedirectHandler):
         return bytes(body) + read()  # nothing more, or IncompleteRead if the body is too short
 
 
+def look_up_public_only(networks: Sequence[str]) -> None:
+    """Let names in this process lead to public addresses only; the proxies' own names are free."""
+    look_up, free = socket.getaddrinfo, {urlsplit(proxy).hostname for proxy in urllib.request.getproxies().values()}
+
+    def getaddrinfo(host: str, *arguments: object, **options: object) -> list:
+        found = look_up(host, *arguments, **options)
+        public = [each for each in found if host in free or is_public(each[4][0].partition("%")[0], networks)]
+        if found and not public:
+            raise OSError(f"{REFUSED}: {host} leads to {found[0][4][0]}, which is not in the public internet")
+        return public
+
+    socket.getaddrinfo = getaddrinfo
+
+
 def _end_with_parent() -> None:
     """Kill img2dataset's processes when the one that started them is gone, which closes this pipe."""
     os.read(sys.stdin.fileno(), 1)
@@ -84,6 +77,7 @@ def _end_with_parent() -> None:
 
 if __name__ in ("__main__", "__mp_main__"):  # img2dataset's first process, and each that it spawns
     sys.modules["torch"] = None  # webdataset imports it where it can, which takes seconds, and needs it for nothing here
+    look_up_public_only(json.loads(sys.argv[2])["networks"])
     urllib.request.install_opener(urllib.request.build_opener(Guard(**json.loads(sys.argv[2]))))
 if __name__ == "__main__":
     from img2dataset import download
