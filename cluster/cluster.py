@@ -23,7 +23,8 @@ PACKAGES = "slurmctld slurmd slurmdbd slurm-client munge mariadb-server"
 PROGRAMS = ("munged", "mariadbd", "mariadb-install-db", "slurmdbd", "slurmctld", "slurmd", "sacctmgr", "scontrol")
 NODES = ("node1", "node2", "node3", "net1")
 PORTS = {"slurmctld": 17817, "slurmdbd": 17819, "slurmd": 17901}  # the last: the first of four
-SETTINGS = HERE / "slurm.conf"
+SETTINGS = ("slurm.conf", "slurmdbd.conf", "gres.conf")
+SYSTEM = Path("/etc/slurm")  # jobs look there: Snakemake's steps take every SLURM_... out of the environment
 PATIENCE = 60.0  # seconds until something that was started must answer
 
 
@@ -35,14 +36,14 @@ def main() -> None:
         print(f"The cluster is stopped; its folder stays: {FOLDER}")
         return
     start()
-    print(f"The cluster is up, nodes {', '.join(NODES)}. To use it:\n\n    export SLURM_CONF={FOLDER}/slurm.conf")
+    print(f"The cluster is up: {', '.join(NODES)}. Try: snakemake --profile profiles/slurm")
 
 
 def start() -> None:
     """Start what is not running, from munge up, and wait until every node is idle or at work."""
     require()
     write_settings()
-    environment = os.environ | {"SLURM_CONF": str(FOLDER / "slurm.conf"), "MYSQL_UNIX_PORT": str(FOLDER / "mariadb.sock")}
+    environment = os.environ | {"MYSQL_UNIX_PORT": str(FOLDER / "mariadb.sock")}
     start_munge()
     start_mariadb()
     start_daemon("slurmdbd", ["slurmdbd"], environment)
@@ -59,17 +60,19 @@ def start() -> None:
 
 def start_node(node: str) -> None:
     """Start the slurmd of one node, if it does not run."""
-    start_daemon(f"slurmd-{node}", ["slurmd", "-N", node], os.environ | {"SLURM_CONF": str(FOLDER / "slurm.conf")})
+    start_daemon(f"slurmd-{node}", ["slurmd", "-N", node], os.environ)
 
 
 def stop() -> None:
     """Stop everything, from the nodes down, jobs too."""
     if running("slurmctld"):
-        environment = os.environ | {"SLURM_CONF": str(FOLDER / "slurm.conf")}
-        call(["scancel", "--user=root"], environment, fine=(0, 1))
-        wait_for(["squeue", "--noheader", "--states=running,completing"], environment, until=lambda text: not text.strip())
+        call(["scancel", "--user=root"], os.environ, fine=(0, 1))
+        wait_for(["squeue", "--noheader", "--states=running,completing"], os.environ, until=lambda text: not text.strip())
     for name in (*(f"slurmd-{node}" for node in NODES), "slurmctld", "slurmdbd", "mariadb", "munge"):
         end(name)
+    for name in SETTINGS:
+        if (SYSTEM / name).is_symlink():
+            (SYSTEM / name).unlink()
 
 
 def end(name: str, how: int = signal.SIGTERM) -> None:
@@ -102,6 +105,8 @@ def require() -> None:
         sys.exit(f"Not found: {', '.join(missing)}. On Debian or Ubuntu: apt-get install --no-install-recommends {PACKAGES}")
     if os.geteuid():
         sys.exit("The test cluster needs root: slurmd starts jobs in the names of users.")
+    if (there := SYSTEM / "slurm.conf").exists() and there.resolve() != FOLDER / "slurm.conf":
+        sys.exit(f"This machine belongs to another Slurm already: {there}")
     os.environ["PATH"] = search
 
 
@@ -109,13 +114,17 @@ def write_settings() -> None:
     """The folder with all settings; the node's numbers are those of slurm.conf beside this file."""
     FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
     names = {"folder": FOLDER, "host": socket.gethostname().split(".")[0], **{f"{key}_port": port for key, port in PORTS.items()}}
-    for name in ("slurm.conf", "slurmdbd.conf", "gres.conf", "scratch.sh"):
+    for name in (*SETTINGS, "scratch.sh"):
         text = (HERE / name).read_text(encoding="utf-8")
         for key, value in names.items():
             text = text.replace(f"@{key}@", str(value))
         path = FOLDER / name
         path.write_text(text, encoding="utf-8")
         path.chmod(0o600 if name == "slurmdbd.conf" else 0o755)
+    SYSTEM.mkdir(exist_ok=True)
+    for name in SETTINGS:
+        if not (SYSTEM / name).is_symlink():
+            (SYSTEM / name).symlink_to(FOLDER / name)
     for number in range(4):
         device = FOLDER / f"nvidia{number}"
         if not device.is_symlink():
@@ -147,7 +156,7 @@ def start_mariadb() -> None:
     options = ["--user=root", "--skip-networking", f"--datadir={data}", where, f"--pid-file={FOLDER}/mariadb.pid"]
     options += ["--innodb-buffer-pool-size=64M", "--innodb-lock-wait-timeout=900"]
     with open(FOLDER / "mariadb.log", "ab") as log:
-        subprocess.Popen(["mariadbd", "--no-defaults", *options], stdout=log, stderr=log, start_new_session=True)
+        subprocess.Popen([shutil.which("mariadbd"), "--no-defaults", *options], stdout=log, stderr=log, start_new_session=True)
     wait_for(["mariadb-admin", "--no-defaults", where, "ping"], os.environ)
 
 

@@ -19,7 +19,7 @@ rule fetch_origin:
         "../../envs/touchstone.yaml"
     resources:
         network=1,
-        mem="2G",
+        mem_mb=growing(2000),
         runtime="4h",
     params:
         card=lookup("{origin}/file", within=CATALOGUE.cards),
@@ -43,7 +43,7 @@ rule fetch_model:
         "../../envs/touchstone.yaml"
     resources:
         network=1,
-        mem="4G",
+        mem_mb=growing(4000),
         runtime="4h",
     params:
         source=lookup("{model}/source", within=CATALOGUE.models),

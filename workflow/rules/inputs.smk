@@ -1,6 +1,28 @@
 """Input and parameter functions of the rules, in the order of the data flow; all are one look-up."""
 
 from touchstone.parts import shards_named_in
+from touchstone.staged import require_staged
+
+# Megabytes for a table with a row for each drawn item: 4 kB a row, and room for the libraries.
+TABLE_MB = 3000 + sum(part.drawn for part in CATALOGUE.parts) * 4 // 1000
+
+
+def growing(base):
+    """Megabytes or minutes that double with each further try of a job."""
+
+    def doubled(wildcards, attempt):
+        return base * 2 ** (attempt - 1)
+
+    return doubled
+
+
+def staged(receipt):
+    """The receipt's path; what it names must be there before anything that needs it is queued."""
+    try:
+        require_staged(receipt)
+    except TouchstoneError as error:
+        raise WorkflowError(f"\n{error}") from None
+    return receipt
 
 
 def built(what, origin=None):
@@ -61,7 +83,7 @@ def receipt_of_origin(wildcards):
 def receipt_of_source(wildcards):
     """Receipt of the origin whose images this one varies."""
     source = CATALOGUE.source_of_pairs(wildcards.origin)
-    return f"resources/receipts/{source}.json" if source else []
+    return staged(f"resources/receipts/{source}.json") if source else []
 
 
 def index_of_source(wildcards):
@@ -96,7 +118,9 @@ def recipe_of_origin(wildcards):
 
 def receipt_of_model(wildcards):
     """Receipt of the model that the origin's recipe names."""
-    return f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
+    return staged(
+        f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
+    )
 
 
 def archive_to_serve(wildcards):

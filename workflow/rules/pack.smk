@@ -19,8 +19,8 @@ rule pack_shard:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         folder="results/{dataset}/origins",
     script:

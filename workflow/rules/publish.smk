@@ -24,8 +24,8 @@ rule write_manifest:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="1h",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(60),
     params:
         folder=subpath(output.manifest, parent=True),
     script:
@@ -45,8 +45,8 @@ rule check_gates:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(30),
     params:
         limits=CATALOGUE.dataset["gates"],
         dataset_file=f"{DATASET}.yaml",
@@ -70,8 +70,8 @@ rule contact_sheet:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(30),
     params:
         folder=subpath(output.sheet, parent=True),
     script:
@@ -97,8 +97,8 @@ rule write_report:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(30),
     params:
         cards=CARDS,
         about=ABOUT,
@@ -120,8 +120,8 @@ rule write_card:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="30m",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(30),
     params:
         cards=CARDS,
         about=ABOUT,

@@ -21,8 +21,8 @@ rule adopt_shard:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         recipe=recipe_of_origin,
     script:
@@ -47,7 +47,7 @@ rule scrape_shard:
     threads: 2
     resources:
         network=1,
-        mem="4G",
+        mem_mb=growing(4000),
         runtime="4h",
     params:
         recipe=recipe_of_origin,
@@ -76,7 +76,7 @@ rule generate_shard:
     resources:
         gpu=4,
         nodes=1,
-        mem="64G",
+        mem_mb=growing(64000),
         runtime=generation_minutes,
     params:
         recipe=recipe_of_origin,
