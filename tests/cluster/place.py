@@ -19,6 +19,7 @@ GENERATED = (
     "demo_variations/demo_image_variation-00000",
     "demo_variations/demo_image_variation-00001",
 )
+COLUMNS = "JobIDRaw,Partition,NNodes,NodeList,AllocTRES,AllocCPUS,State,Submit,Start,End,Timelimit,ReqMem,Comment"
 
 
 class ClusterPlace(Workplace):
@@ -29,9 +30,15 @@ class ClusterPlace(Workplace):
         return ClusterPlace(folder, home)
 
     @contextmanager
-    def start(self, *arguments: str, build: bool = False) -> Iterator[subprocess.Popen]:
-        """Snakemake at work with the profile, its words in ``output.txt``; by ``profiles/slurm/build`` if so asked for."""
+    def start(self, *arguments: str, build: bool = False, **generate: str) -> Iterator[subprocess.Popen]:
+        """Snakemake at work with the profile, its words in ``output.txt``; by ``profiles/slurm/build`` if so asked for.
+
+        ``generate`` are other resources of generate_shard, as expressions.
+        """
         command = [*self.command(*arguments), *SOON, "--profile", str(HOME / "profiles/slurm")]
+        if generate:  # which replaces what the profile sets
+            resources = {"slurm_partition": "'gpu'", "slurm_extra": "'--exclusive'"} | generate
+            command += ["--set-resources", *(f"generate_shard:{name}={value}" for name, value in resources.items())]
         if build:
             command = [str(HOME / "profiles/slurm/build"), *command[3:]]
         environment = os.environ | {"NO_COLOR": "1", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
@@ -48,17 +55,20 @@ class ClusterPlace(Workplace):
 
     def finish(self, process: subprocess.Popen, fails: bool = False) -> str:
         """Wait for the end, which must be a success, or a failure if ``fails``; all that was printed."""
-        status = process.wait(timeout=420)
-        text = (self.folder / "output.txt").read_text(encoding="utf-8")
-        assert (status != 0) == fails, text[-6000:]
-        return text
+        status = process.wait(timeout=240)
+        assert (status != 0) == fails, self.words()[-6000:]
+        return self.words()
 
     def forget(self, *shards: str) -> tuple[str, ...]:
-        """Delete take shards; the paths to ask for."""
+        """Delete take shards, and what is made of all; the paths of the shards, to ask for."""
         paths = tuple(f"results/demo/origins/{shard}.parquet" for shard in shards)
-        for path in paths:
+        for path in (*paths, "results/demo/screen.parquet", "results/demo/manifest.parquet"):
             (self.work / path).unlink()
         return paths
+
+    def words(self) -> str:
+        """What Snakemake has said so far."""
+        return (self.folder / "output.txt").read_text(encoding="utf-8")
 
     def jobs(self, states: str) -> list[dict]:
         """Jobs of this folder that Slurm has in these states."""
@@ -68,23 +78,9 @@ class ClusterPlace(Workplace):
 
     def accounted(self) -> list[dict]:
         """What accounting says of all jobs of this folder, requeued ones once for each run."""
-        names = (
-            "JobIDRaw",
-            "Partition",
-            "NNodes",
-            "NodeList",
-            "AllocTRES",
-            "AllocCPUS",
-            "State",
-            "Start",
-            "End",
-            "Timelimit",
-            "ReqMem",
-            "Comment",
-        )
-        text = ask(*f"sacct -X -D --noheader --parsable2 --format={','.join(names)},WorkDir".split())
+        text = ask(*f"sacct -X -D --noheader --parsable2 --format={COLUMNS},WorkDir".split())
         rows = [line.split("|") for line in text.splitlines()]
-        return [dict(zip(names, row[:-1], strict=True)) for row in rows if row[-1] == str(self.work)]
+        return [dict(zip(COLUMNS.split(","), row[:-1], strict=True)) for row in rows if row[-1] == str(self.work)]
 
     def generating(self, shard: str, batches: int = 1) -> Callable[[], dict | None]:
         """A question to wait for: the running job of a shard that has so many batches, else None."""
