@@ -19,12 +19,12 @@ from benchmarks.measuring import machine, main
 from tests.building import HOME
 from tests.cluster.place import SOON, ClusterPlace
 
+SINGLE = ("--groups", "list_origin=list")
 GROUP = ("--groups", "adopt_shard=adopt", "--group-components")
-SINGLE = ("--groups", "adopt_shard=alone", "--group-components", "alone=1")
 MODES = {  # shards, and how they are submitted
-    "single jobs": (40, SINGLE),
-    "groups of 10": (40, (*GROUP, "adopt=10")),
-    "groups of 20 (the profile)": (200, (*GROUP, "adopt=20")),
+    "single jobs": (20, SINGLE),
+    "groups of 5": (20, (*GROUP, "adopt=5")),
+    "groups of 20, as in the profile": (200, (*GROUP, "adopt=20")),
 }
 AT_A_TIME = 4  # jobs, one for each core of this machine
 

@@ -1,4 +1,4 @@
-"""What goes wrong on a cluster, one by one, on shards of generated images; the dataset is the same afterwards."""
+"""What goes wrong on a cluster, while shards of generated images are made; the dataset is the same afterwards."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from cluster.cluster import FOLDER, end, running, start, start_node
-from tests.cluster.place import GENERATED, ask, wait_for
+from tests.building import HOME
+from tests.cluster.place import GENERATED, SOON, ask, wait_for
 
-SHARD = GENERATED[0]
-RESUMED = "images are there from an earlier try"
+SHARD, SECOND, THIRD = GENERATED
 
 
 def same(copy, both) -> None:
@@ -25,14 +25,20 @@ def same(copy, both) -> None:
     assert not list((copy.work / "results").rglob("*.partial*"))
 
 
-def states(copy) -> list[str]:
-    """How each generate job ended, in the order of their starts."""
-    jobs = [job for job in copy.accounted() if job["Comment"].startswith("rule_generate_shard")]
-    return [job["State"].split()[0] for job in sorted(jobs, key=lambda job: job["Start"])]
+def runs(copy, shard: str) -> list[dict]:
+    """What accounting has of each run of a shard's jobs, in the order of their starts."""
+    mine = [job for job in copy.accounted() if job["Comment"].endswith(shard.replace("/", "_"))]
+    return sorted(mine, key=lambda job: (job["Start"], job["JobIDRaw"]))
 
 
-def log_of(copy, shard: str = SHARD) -> str:
-    return (copy.work / f"logs/generate_shard/demo/{shard}.log").read_text(encoding="utf-8")
+def states(copy, shard: str) -> list[str]:
+    return [job["State"].split()[0] for job in runs(copy, shard)]
+
+
+def resumed(copy, shard: str) -> bool:
+    """Whether the last run of the shard went on from batches of an earlier one."""
+    log = copy.work / f"logs/generate_shard/demo/{shard}.log"
+    return "images are there from an earlier try" in log.read_text(encoding="utf-8")
 
 
 def processes_of(job: str) -> list[int]:
@@ -52,53 +58,51 @@ def workers_of(job: str) -> list[int]:
     return [pid for pid in processes_of(job) if b"touchstone.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
-def test_a_cancelled_shard_is_made_again_from_its_batches(both, copy):
-    with copy.start(*copy.forget(SHARD)) as process:
-        job = wait_for(copy.generating(SHARD, batches=2), process)
-        ask("scancel", job["id"])
-        copy.finish(process)
-    assert states(copy) == ["CANCELLED", "COMPLETED"]
-    assert RESUMED in log_of(copy)
+def come_back(copy, process, job: dict) -> None:
+    """Wait until Slurm has queued the job again, and spare us the two minutes it would let pass."""
+    wait_for(lambda: job["id"] in {waiting["id"] for waiting in copy.jobs("PENDING")}, process)
+    ask("scontrol", "update", f"jobid={job['id']}", "starttime=now")
+
+
+def test_cancelled_preempted_and_on_a_node_that_is_lost(both, copy):
+    with copy.start(*copy.forget(*GENERATED)) as process:
+        cancelled = wait_for(copy.generating(SHARD, batches=2), process)
+        ask("scancel", cancelled["id"])
+        preempted = wait_for(copy.generating(SECOND, batches=2), process)
+        urgently = f"--account=research --partition=urgent --exclusive --nodelist={preempted['node']} --output=/dev/null"
+        urgent = ask("sbatch", "--parsable", *urgently.split(), "--wrap=sleep 1").strip()
+        lost = wait_for(copy.generating(THIRD, batches=1), process)
+        for pid in (running(f"slurmd-{lost['node']}"), *processes_of(lost["id"])):
+            os.kill(pid, signal.SIGKILL)
+        try:
+            come_back(copy, process, preempted)
+            come_back(copy, process, lost)
+            copy.finish(process)
+        finally:
+            start_node(lost["node"])
+    assert ask("sacct", "-X", "-n", "-j", urgent, "-o", "State").strip() == "COMPLETED"
+    assert states(copy, SHARD) == ["CANCELLED", "COMPLETED"]
+    assert states(copy, SECOND) == ["PREEMPTED", "COMPLETED"]
+    assert states(copy, THIRD) == ["NODE_FAIL", "COMPLETED"]
+    first, second = runs(copy, THIRD)
+    assert first["NodeList"] != second["NodeList"]
+    assert all(resumed(copy, shard) for shard in GENERATED)
     same(copy, both)
 
 
-def test_over_its_time_a_job_gets_more_and_goes_on(both, copy):
-    with copy.start(*copy.forget(SHARD), runtime="attempt") as process:
+def test_over_its_time_or_its_memory_a_job_gets_more(both, copy):
+    time = "attempt if 'sd' in wildcards.origin else 31"
+    memory = "64000 if 'sd' in wildcards.origin else 500 * 16 ** (attempt - 1)"
+    with copy.start(*copy.forget(SHARD, SECOND), runtime=time, mem_mb=memory) as process:
         job = wait_for(copy.generating(SHARD, batches=2), process)
         for pid in workers_of(job["id"]):
             os.kill(pid, signal.SIGSTOP)  # as slow as can be
         copy.finish(process)
-    assert states(copy) == ["TIMEOUT", "COMPLETED"]
-    limits = [job["Timelimit"] for job in copy.accounted()]
-    assert limits == ["00:01:00", "00:02:00"]
-    assert RESUMED in log_of(copy)
-    same(copy, both)
-
-
-def test_over_its_memory_a_job_gets_more(both, copy):
-    with copy.start(*copy.forget(SHARD), mem_mb="500 * 16 ** (attempt - 1)") as process:
-        copy.finish(process)
-    assert states(copy)[-1] == "COMPLETED"
-    assert set(states(copy)[:-1]) <= {"FAILED", "OUT_OF_MEMORY", "CANCELLED"}
-    assert [job["ReqMem"] for job in copy.accounted()] == ["500M", "8000M"]
-    same(copy, both)
-
-
-def test_a_lost_node_is_avoided(both, copy):
-    with copy.start(*copy.forget(SHARD)) as process:
-        job = wait_for(copy.generating(SHARD, batches=2), process)
-        for pid in (running(f"slurmd-{job['node']}"), *processes_of(job["id"])):
-            os.kill(pid, signal.SIGKILL)
-        try:
-            wait_for(lambda: copy.jobs("PENDING"), process)
-            ask("scontrol", "update", f"jobid={job['id']}", "starttime=now")  # Slurm would wait two minutes
-            copy.finish(process)
-        finally:
-            start_node(job["node"])
-    assert states(copy) == ["NODE_FAIL", "COMPLETED"]
-    first, second = sorted(copy.accounted(), key=lambda job: job["Start"])
-    assert first["NodeList"] != second["NodeList"]
-    assert RESUMED in log_of(copy)
+    assert states(copy, SHARD) == ["TIMEOUT", "COMPLETED"]
+    assert [job["Timelimit"] for job in runs(copy, SHARD)] == ["00:01:00", "00:02:00"]
+    assert resumed(copy, SHARD)
+    assert states(copy, SECOND) in (["FAILED", "COMPLETED"], ["OUT_OF_MEMORY", "COMPLETED"])
+    assert [job["ReqMem"] for job in runs(copy, SECOND)] == ["500M", "8000M"]
     same(copy, both)
 
 
@@ -110,49 +114,46 @@ def test_slurm_and_its_accounting_may_go_away_for_a_while(both, copy):
         done = copy.work / f"results/demo/origins/{SHARD}.parquet"
         wait_for(done.exists, process)  # the job goes on, and nobody hears of its end
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(30)  # many questions without an answer
+            process.wait(10)  # questions without an answer
         start()
         copy.finish(process)
-    assert states(copy) == ["COMPLETED"]
+    assert states(copy, SHARD) == ["COMPLETED"]
     same(copy, both)
 
 
-def test_a_preempted_job_comes_back(both, copy):
-    with copy.start(*copy.forget(SHARD)) as process:
-        job = wait_for(copy.generating(SHARD, batches=2), process)
-        urgently = f"--account=research --partition=urgent --exclusive --nodelist={job['node']} --output=/dev/null"
-        urgent = ask("sbatch", "--parsable", *urgently.split(), "--wrap=sleep 5").strip()
-        copy.finish(process)
-    assert ask("sacct", "-X", "-n", "-j", urgent, "-o", "State").strip() == "COMPLETED"
-    assert states(copy)[-1] == "COMPLETED"
-    assert "PREEMPTED" in states(copy)
-    assert RESUMED in log_of(copy)
-    same(copy, both)
-
-
-def test_a_killed_snakemake_is_started_again_and_takes_over(both, copy):
-    paths = copy.forget(*GENERATED[1:])
-    with copy.start(*paths, build=True, slurm_extra="'--exclusive --nodelist=node1'") as process:
-        wait_for(lambda: len(copy.jobs("PENDING")) == 1 and any(copy.generating(shard)() for shard in GENERATED[1:]), process)
-        (snakemake,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
-        os.kill(int(snakemake), signal.SIGKILL)
-        text = copy.finish(process)
-    assert "Snakemake was killed; starting it again" in text
-    assert "waiting for jobs of an earlier start" in text
-    assert sorted(states(copy)) == ["CANCELLED", "COMPLETED", "COMPLETED"]  # the one that waited; each shard once
-    same(copy, both)
-
-
-def test_a_full_disk_for_scratch_on_the_node_does_not_matter(both, copy):
+@pytest.fixture
+def full_scratch():
+    """The scratch of node1 is a disk of 64 kB without room."""
     scratch = FOLDER / "scratch/node1"
     if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "none", scratch], capture_output=True).returncode:
         pytest.skip("this container may not mount a small disk")
     try:
         with pytest.raises(OSError, match="No space"):
             (scratch / "full").write_bytes(b"0" * 100_000)
-        with copy.start(*copy.forget(SHARD), slurm_extra="'--exclusive --nodelist=node1'") as process:
-            copy.finish(process)
+        yield
     finally:
         subprocess.run(["umount", scratch], check=True)
-    assert states(copy) == ["COMPLETED"]
+
+
+def test_a_killed_snakemake_starts_again_and_takes_over_what_runs_on_a_node_whose_scratch_is_full(both, copy, full_scratch):
+    paths = copy.forget(SECOND, THIRD)
+    with copy.start(*paths, build=True, slurm_extra="'--exclusive --nodelist=node1'") as process:
+        wait_for(lambda: len(copy.jobs("PENDING")) == 1 and any(copy.generating(shard)() for shard in (SECOND, THIRD)), process)
+        (snakemake,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+        os.kill(int(snakemake), signal.SIGKILL)
+        text = copy.finish(process)
+    assert "Snakemake was killed; starting it again" in text
+    assert "waiting for jobs of an earlier start" in text
+    ended = sorted([*states(copy, SECOND), *states(copy, THIRD)])
+    assert ended == ["CANCELLED", "COMPLETED", "COMPLETED"]  # the one that waited; then each shard once
+    same(copy, both)
+
+
+def test_the_head_may_be_a_small_job_of_its_own(both, copy):
+    (path,) = copy.forget("demo_photos/real-00000")
+    arguments = [*copy.command(path)[3:], *SOON]
+    where = ("--account=research", "--partition=cpu", f"--chdir={HOME}", f"--output={copy.folder}/head.txt", "--wait")
+    done = subprocess.run(["sbatch", *where, str(HOME / "profiles/slurm/build"), *arguments], timeout=240)
+    assert done.returncode == 0, (copy.folder / "head.txt").read_text(encoding="utf-8")
+    assert [job["State"] for job in copy.accounted()] == ["COMPLETED"]  # the shard's; the head runs elsewhere
     same(copy, both)

@@ -69,7 +69,6 @@ rule generate_shard:
         "logs/benchmarks/generate_shard/{dataset}/{origin}/{shard}.jsonl"
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("generate")),
-    retries: 1
     conda:
         "../../envs/touchstone.yaml"
     threads: 2
