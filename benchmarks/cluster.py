@@ -32,7 +32,7 @@ ABOUT = """\
 `python -m benchmarks.cluster`, {date}, on {machine}, real Slurm of `make cluster`, {jobs} jobs at a time.
 *Waits*: from sbatch to the start on the node. *Starts*: what a job takes on its node besides its shards' own
 work, nearly all of it before the first line: Slurm's step, and Snakemake reading the workflow, twice in a single
-job, and once more for each shard in a group. *Work*: the shards' own, as Snakemake's benchmarks measure it.
+job, and once more for each shard in a group, side by side as far as there are cores. *Work*: the shards' own, as Snakemake's benchmarks measure it.
 *On nodes*: what all jobs were charged, against a shard. *Whole*: from the command to its end.
 """
 
