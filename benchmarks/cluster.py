@@ -1,4 +1,4 @@
-"""What Slurm and Snakemake add to the work of shards: as single jobs, in groups and in arrays.
+"""What Slurm and Snakemake add to the work of shards, each a job, as the profile submits them.
 
 Run it from the repository's folder, as root on a machine with Debian's Slurm: ``python -m benchmarks.cluster
 [--write]``. It starts the cluster of ``make cluster``, takes photographs of the demo in shards of one image,
@@ -19,21 +19,14 @@ from benchmarks.measuring import machine, main
 from tests.building import HOME
 from tests.cluster.place import SOON, ClusterPlace
 
-SINGLE = ("--groups", "list_origin=list")
-GROUP = ("--groups", "adopt_shard=adopt", "--group-components")
-MODES = {  # shards, and how they are submitted
-    "single jobs": (20, SINGLE),
-    "groups of 5": (20, (*GROUP, "adopt=5")),
-    "groups of 20, as in the profile": (200, (*GROUP, "adopt=20")),
-}
+SIZES = (20, 200)  # shards, each a job
 AT_A_TIME = 4  # jobs, one for each core of this machine
 
 ABOUT = """\
 `python -m benchmarks.cluster`, {date}, on {machine}, real Slurm of `make cluster`, {jobs} jobs at a time.
 *Waits*: from sbatch to the start on the node. *Starts*: what a job takes on its node besides its shards' own
-work, nearly all of it before the first line: Slurm's step, and Snakemake reading the workflow, twice in a single
-job, and once more for each shard in a group, side by side as far as there are cores. *Work*: the shards' own, as Snakemake's benchmarks measure it.
-*On nodes*: what all jobs were charged, against a shard. *Whole*: from the command to its end.
+work, nearly all of it before the first line: Slurm's step, and Snakemake reading the workflow twice.
+*Work*: the shards' own, as Snakemake's benchmarks measure it. *On nodes*: what all jobs were charged, against a shard. *Whole*: from the command to its end.
 """
 
 
@@ -45,10 +38,10 @@ def prepare(folder: Path) -> ClusterPlace:
     return place
 
 
-def measure(place: ClusterPlace, shards: int, how: tuple[str, ...]) -> dict:
+def measure(place: ClusterPlace, shards: int) -> dict:
     """Take so many shards on the cluster; sums over all jobs, in seconds."""
     names = [f"results/demo/origins/demo_photos/real-{number:05d}.parquet" for number in range(shards)]
-    command = [*place.command(*names), *SOON, "--profile", str(HOME / "profiles/slurm"), "--jobs", str(AT_A_TIME), *how]
+    command = [*place.command(*names), *SOON, "--profile", str(HOME / "profiles/slurm"), "--jobs", str(AT_A_TIME)]
     start = perf_counter()
     done = subprocess.run(command, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     whole = perf_counter() - start
@@ -70,17 +63,17 @@ def _seconds(earlier: str, later: str) -> float:
 def results() -> str:
     """Measure everything; a Markdown section."""
     lines = [
-        "| how | shards | jobs | waits | starts | work | on nodes | a shard | whole |",
-        "|---|--:|--:|--:|--:|--:|--:|--:|--:|",
+        "| shards | waits | starts | work | on nodes | a shard | whole |",
+        "|--:|--:|--:|--:|--:|--:|--:|",
     ]
     subprocess.run([sys.executable, str(HOME / "cluster/cluster.py"), "start"], check=True, stdout=subprocess.DEVNULL)
     with tempfile.TemporaryDirectory() as folder:
         drawn = prepare(Path(folder, "drawn"))
-        for number, (name, (shards, how)) in enumerate(MODES.items()):
-            found = measure(drawn.copy(Path(folder, str(number))), shards, how)
+        for shards in SIZES:
+            found = measure(drawn.copy(Path(folder, str(shards))), shards)
             cells = [f"{found[key]:.1f} s" for key in ("waits", "starts", "work")]
             cells += [f"{found['on_nodes']:.0f} s", f"{found['on_nodes'] / shards:.1f} s", f"{found['whole']:.0f} s"]
-            lines.append(f"| {name} | {shards} | {found['jobs']} | {' | '.join(cells)} |")
+            lines.append(f"| {shards} | {' | '.join(cells)} |")
             print(lines[-1], file=sys.stderr)
     return "\n".join([ABOUT.format(date=date.today(), machine=machine(), jobs=AT_A_TIME), *lines])
 
