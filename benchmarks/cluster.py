@@ -26,7 +26,8 @@ ABOUT = """\
 `python -m benchmarks.cluster`, {date}, on {machine}, real Slurm of `make cluster`, {jobs} jobs at a time.
 *Waits*: from sbatch to the start on the node. *Starts*: what a job takes on its node besides its shards' own
 work, nearly all of it before the first line: Slurm's step, and Snakemake reading the workflow twice.
-*Work*: the shards' own, as Snakemake's benchmarks measure it. *On nodes*: what all jobs were charged, against a shard. *Whole*: from the command to its end.
+*Work*: the shards' own, as Snakemake's benchmarks measure it. *On nodes*: what all jobs were charged, against a shard.
+*Whole*: from the command to its end.
 """
 
 
