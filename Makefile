@@ -22,10 +22,10 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ALONE = exec 9>>.demo.lock; \
 	flock --timeout 1 9 || { echo "Another make is at work in this folder. Let it finish, or end it; then try again." >&2; exit 1; };
 
-.PHONY: help setup demo plan check test test-slow test-all lint format clean
+.PHONY: help setup demo plan check progress test test-slow test-cluster test-all cluster cluster-stop lint format clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 setup: $(READY) ## Install the pinned list of envs/ into .venv, once
 	@:
@@ -51,14 +51,26 @@ plan: setup ## Show jobs, items, bytes and GPU-hours of the build, running nothi
 check: setup ## Show what is there of every origin and model, and what you must get
 	@snakemake check_origins --profile profiles/local
 
+progress: setup ## Show how far the build is; also while it runs
+	@snakemake progress --profile profiles/local --nolock
+
 test: setup ## Run the tests, but for the slow ones
-	@pytest -m "not slow"
+	@pytest -m "not slow and not cluster"
 
 test-slow: setup ## Run the slow tests
 	@pytest -m slow || [ $$? -eq 5 ] # 5: there are none
 
+test-cluster: setup ## Run the tests on a real Slurm, which they start
+	@pytest -m cluster
+
 test-all: setup ## Run all tests
 	@pytest
+
+cluster: ## Start a Slurm cluster on this machine, to try things on (root, Debian)
+	@python3 cluster/cluster.py start
+
+cluster-stop: ## Stop it
+	@python3 cluster/cluster.py stop
 
 lint: setup ## Check style and format, changing nothing
 	ruff check

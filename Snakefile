@@ -16,6 +16,7 @@ configfile: f"{workflow.basedir}/config/config.yaml"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/targets.smk"
 include: "workflow/rules/inputs.smk"
+include: "workflow/rules/resources.smk"
 
 
 rule all:

@@ -207,3 +207,16 @@ def test_a_shortfall_stops_the_build(copy):
     text = complaint(copy)
     assert "demo_sd demo_stable_diffusion: 10 of 90 images are missing" in text
     assert "raise its margin, or lower its quota" in text
+
+
+def test_a_staged_file_that_is_gone_is_named_before_anything_is_queued(copy):
+    (copy.work / "results/demo/origins/demo_sd/demo_stable_diffusion-00000.parquet").unlink()
+    weights = copy.work / "resources/models/demo_stable_diffusion/demo_stable_diffusion/unet/diffusion_pytorch_model.safetensors"
+    kept = weights.read_bytes()
+    weights.unlink()
+    text = copy.run(fails=True)
+    assert "a file is gone that demo_stable_diffusion needs" in text
+    assert str(weights.relative_to(copy.work)) in text
+    assert "Job stats" not in text
+    weights.write_bytes(kept)
+    copy.run()

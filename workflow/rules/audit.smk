@@ -19,8 +19,8 @@ rule search_leaks:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="8G",
-        runtime="1h",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(60),
     params:
         bits=CATALOGUE.dataset["screen"]["near_duplicate_bits"],
     script:
@@ -39,8 +39,8 @@ rule probe_shortcuts:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="8G",
-        runtime="1h",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(60),
     params:
         seed=CATALOGUE.dataset["seed"],
     script:
@@ -59,8 +59,8 @@ rule probe_pixels:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="1h",
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         folder=subpath(input.manifest, parent=True),
         per_part=CATALOGUE.dataset["audit"]["pictures"],
@@ -84,8 +84,8 @@ rule check_gates:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="1G",
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         limits=CATALOGUE.dataset["gates"],
         survival=survival_of_origins(),

@@ -20,8 +20,8 @@ checkpoint draw_origin:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         parts=parts_to_draw,
         shard_items=CATALOGUE.dataset["shard_items"],

@@ -30,8 +30,8 @@ rule write_tar:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="2h",
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         number=number_of_part,
         of=parts_of_export,
@@ -51,8 +51,8 @@ rule write_imagefolder:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="8h",
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         images_per_folder=CATALOGUE.dataset["images_per_folder"],
     script:
@@ -74,8 +74,8 @@ rule write_imaginet:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="8h",
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         families=FAMILIES,
     script:
@@ -94,8 +94,8 @@ rule write_nyu:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="8h",
+        mem_mb=growing(4000),
+        runtime=growing(480),
     params:
         side=256,
         quality=95,
@@ -116,8 +116,8 @@ rule write_perturbed:
         "../../envs/touchstone.yaml"
     threads: 4
     resources:
-        mem="4G",
-        runtime="2h",
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         number=number_of_part,
         of=parts_of_export,

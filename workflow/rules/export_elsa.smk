@@ -19,8 +19,8 @@ rule write_elsa_part:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="2h",
+        mem_mb=growing(4000),
+        runtime=growing(120),
     params:
         number=number_of_part,
         of=parts_of_export,
@@ -40,7 +40,7 @@ rule write_elsa_reals:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="30m",
+        mem_mb=growing(2000),
+        runtime=growing(30),
     script:
         "../scripts/write_elsa_reals.py"

@@ -36,8 +36,8 @@ rule verify_origins:
         "../../envs/touchstone.yaml"
     threads: 4
     resources:
-        mem="2G",
-        runtime="12h",
+        mem_mb=growing(2000),
+        runtime=growing(720),
     script:
         "../scripts/verify_origins.py"
 
@@ -55,7 +55,7 @@ rule fetch_origin:
         "../../envs/touchstone.yaml"
     resources:
         network=1,
-        mem="2G",
+        mem_mb=growing(2000),
         runtime="4h",
     params:
         card=lookup("{origin}/file", within=CATALOGUE.cards),
@@ -80,7 +80,7 @@ rule fetch_model:
         "../../envs/touchstone.yaml"
     resources:
         network=1,
-        mem="4G",
+        mem_mb=growing(4000),
         runtime="4h",
     params:
         sources=lookup("{model}/sources", within=CATALOGUE.models),

@@ -1,6 +1,16 @@
 """Input and parameter functions of the rules, in the order of the data flow; all are one look-up."""
 
 from touchstone.parts import shards_named_in
+from touchstone.staged import require_staged
+
+
+def staged(receipt):
+    """The receipt's path; what it names must be there before anything that needs it is queued."""
+    try:
+        require_staged(receipt)
+    except TouchstoneError as error:
+        raise WorkflowError(f"\n{error}") from None
+    return receipt
 
 
 def may_be_incomplete(wildcards):
@@ -25,7 +35,7 @@ def receipt_of_origin(wildcards):
 def receipt_of_source(wildcards):
     """Receipt of the origin whose images this one varies."""
     source = CATALOGUE.source_of_pairs(wildcards.origin)
-    return f"resources/receipts/{source}.json" if source else []
+    return staged(f"resources/receipts/{source}.json") if source else []
 
 
 def index_of_source(wildcards):
@@ -83,24 +93,21 @@ def recipe_of_origin(wildcards):
 
 def receipt_of_model(wildcards):
     """Receipt of the model that the origin's recipe names."""
-    return f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
+    return staged(
+        f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
+    )
 
 
 def receipt_of_prior(wildcards):
     """Receipt of the model that works before, if the recipe names one."""
     prior = CATALOGUE.card(wildcards.origin)["recipe"].get("prior")
-    return f"resources/receipts/models/{prior['model']}.json" if prior else []
+    return staged(f"resources/receipts/models/{prior['model']}.json") if prior else []
 
 
 def archive_to_serve(wildcards):
     """For demonstrations: the zip that a local web server hands out while its origin is scraped."""
     name = CATALOGUE.card(wildcards.origin).get("serve")
     return f"resources/archives/{wildcards.origin}/{name}" if name else None
-
-
-def generation_minutes(wildcards, attempt):
-    """Expected minutes of a shard, more at every further attempt, and half an hour to spare."""
-    return CATALOGUE.minutes_per_shard(wildcards.origin) * attempt + 30
 
 
 def pick_of_packed(wildcards):

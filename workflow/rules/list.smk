@@ -19,8 +19,8 @@ rule list_origin:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="1h",
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         recipe=lookup("{origin}/recipe", within=CATALOGUE.cards),
         licence=lookup("{origin}/licence", within=CATALOGUE.cards),
@@ -43,8 +43,8 @@ rule list_files:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="1h",
+        mem_mb=growing(4000),
+        runtime=growing(60),
     params:
         reader=lookup("{origin}/recipe/reader", within=CATALOGUE.cards),
     script:

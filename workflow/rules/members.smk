@@ -16,8 +16,8 @@ rule read_members:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         lists=CATALOGUE.dataset["members"],
         folder=lookup(
@@ -42,7 +42,7 @@ rule write_membership:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="8G",
-        runtime="30m",
+        mem_mb=growing(8000),
+        runtime=growing(30),
     script:
         "../scripts/write_membership.py"

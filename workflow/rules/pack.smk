@@ -21,8 +21,8 @@ rule pack_shard:
         "../../envs/touchstone.yaml"
     threads: 2
     resources:
-        mem="2G",
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         folder="results/{dataset}/origins",
         images=CATALOGUE.dataset["images"],
@@ -43,7 +43,7 @@ rule count_formats:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(4000),
+        runtime=growing(30),
     script:
         "../scripts/count_formats.py"

@@ -1,5 +1,9 @@
-"""plan: what a build will take, printed without running anything: snakemake plan."""
+"""plan: what a build will take: snakemake plan. progress: how far it is: snakemake progress --nolock.
 
+Both print, and run nothing.
+"""
+
+from touchstone.overview import print_progress
 from touchstone.plan import print_plan
 
 
@@ -9,3 +13,11 @@ rule plan:
     localrule: True
     run:
         print_plan(CATALOGUE, log[0])
+
+
+rule progress:
+    log:
+        "logs/progress.txt",
+    localrule: True
+    run:
+        print_progress(CATALOGUE, log[0])

@@ -19,8 +19,8 @@ rule write_protocols:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="8G",
-        runtime="1h",
+        mem_mb=growing(8000),
+        runtime=growing(60),
     params:
         generators=CATALOGUE.named_generators(),
         protocols=CATALOGUE.dataset["protocols"],

@@ -20,8 +20,8 @@ rule write_manifest:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="1h",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(60),
     params:
         folder=subpath(output.manifest, parent=True),
     script:
@@ -43,8 +43,8 @@ rule write_card:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="30m",
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(30),
     params:
         cards=CARDS,
         about=ABOUT,
@@ -69,8 +69,8 @@ rule write_croissant:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="30m",
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         cards=CARDS,
         about=ABOUT,

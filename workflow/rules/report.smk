@@ -21,8 +21,8 @@ rule contact_sheet:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         folder=subpath(output.sheet, parent=True),
     script:
@@ -49,8 +49,8 @@ rule write_report:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="4G",
-        runtime="30m",
+        mem_mb=growing(4000),
+        runtime=growing(30),
     params:
         cards=CARDS,
         about=ABOUT,

@@ -23,8 +23,8 @@ rule count_survivors:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="2G",
-        runtime="30m",
+        mem_mb=growing(2000),
+        runtime=growing(30),
     params:
         part=part_to_count,
         min_side=CATALOGUE.dataset["screen"]["min_side"],
@@ -57,8 +57,8 @@ rule check_network:
         "../../envs/touchstone.yaml"
     resources:
         network=1,
-        mem="2G",
-        runtime="15m",
+        mem_mb=growing(2000),
+        runtime=growing(15),
     params:
         recipes=recipes_of_lists(),
         indices=lists_of_addresses(),

@@ -22,8 +22,8 @@ rule screen:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="8G",
-        runtime="1h",
+        mem_mb=growing(2 * TABLE_MB),
+        runtime=growing(60),
     params:
         limits=CATALOGUE.dataset["screen"],
         seed=CATALOGUE.dataset["seed"],

@@ -22,8 +22,8 @@ checkpoint split:
     conda:
         "../../envs/touchstone.yaml"
     resources:
-        mem="8G",
-        runtime="1h",
+        mem_mb=growing(2 * TABLE_MB),
+        runtime=growing(60),
     params:
         plan=CATALOGUE.split_plan(),
         pack_items=CATALOGUE.dataset["pack_items"],

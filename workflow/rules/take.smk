@@ -25,8 +25,8 @@ checkpoint unroll_origin:
         "../../envs/touchstone.yaml"
     threads: 4
     resources:
-        mem="8G",
-        runtime="12h",
+        mem_mb=growing(8000),
+        runtime=growing(720),
     script:
         "../scripts/unroll_origin.py"
 
@@ -47,8 +47,8 @@ rule adopt_shard:
         "../../envs/touchstone.yaml"
     threads: 1  # more help only one job, and images of a megapixel: --set-threads adopt_shard=4
     resources:
-        mem="2G",
-        runtime="1h",
+        mem_mb=growing(2000),
+        runtime=growing(20),
     params:
         unrolled="results/{dataset}/origins/{origin}/unrolled.zip",
         recipe=recipe_of_origin,
@@ -77,7 +77,7 @@ rule scrape_shard:
     threads: 4
     resources:
         network=1,
-        mem="4G",
+        mem_mb=growing(4000),
         runtime="4h",
     params:
         recipe=recipe_of_origin,
@@ -100,14 +100,13 @@ rule generate_shard:
         "logs/benchmarks/generate_shard/{dataset}/{origin}/{shard}.jsonl"
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("generate")),
-    retries: 1
     conda:
         "../../envs/touchstone.yaml"
     threads: 2
     resources:
         gpu=4,
         nodes=1,
-        mem="64G",
+        mem_mb=growing(64000),
         runtime=generation_minutes,
     params:
         recipe=recipe_of_origin,

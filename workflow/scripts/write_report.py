@@ -14,5 +14,6 @@ with job(snakemake.log[0], "publish", "report") as progress:
         name=snakemake.wildcards.dataset,
         report=snakemake.output.report,
         **snakemake.params.about,
+        benchmarks="logs/benchmarks",
         progress=progress,
     )

@@ -12,6 +12,7 @@ from PIL import Image
 from touchstone.dataset_card import environment, tally
 from touchstone.files import read_json, write_text
 from touchstone.progress import Progress
+from touchstone.spent import spent
 
 SIDES = [64, 128, 256, 512, 1024, 2048, 4096]  # pixels
 DENSITIES = [0.05, 0.1, 0.2, 0.5, 1, 2, 5]  # bytes per pixel
@@ -36,6 +37,7 @@ def write_report(
     progress: Progress,
     versions: dict[str, str] | None = None,
     note: str = "",
+    benchmarks: str | None = None,
 ) -> None:
     """Write the report as one HTML file that needs nothing beside it.
 
@@ -51,6 +53,7 @@ def write_report(
         report: The file to write.
         versions: Name and version of the programs that built it.
         note: A sentence on the limits of this build, such as a model with random weights.
+        benchmarks: Folder of Snakemake's benchmarks, for what the build asked for and used.
 
     Raises:
         TouchstoneError: Ledger and manifest do not count the same images.
@@ -58,8 +61,8 @@ def write_report(
     counted = tally(manifest, ledger, splits)
     text = environment().get_template("report.html.j2").render(
         counted, cards=cards, name=name, title=title, description=description, seed=seed, shares=splits,
-        versions=versions or {}, note=note, comparisons=compare(manifest), sheet=_embedded(sheet),
-        gates=read_json(gates), shortcuts=read_json(shortcuts),
+        versions=versions or {}, spent=spent(benchmarks, name) if benchmarks else [], note=note,
+        comparisons=compare(manifest), sheet=_embedded(sheet), gates=read_json(gates), shortcuts=read_json(shortcuts),
     )  # fmt: skip
     write_text(report, text)
     progress.finish(f"{counted['images']:,} images reported")
