@@ -57,6 +57,4 @@ include: "workflow/rules/export.smk"
 
 
 onerror:
-    print(
-        "The build stopped; the next run goes on from what is done. Logs: logs/, .snakemake/log/"
-    )
+    print("Stopped. The next run goes on from what is done. Logs: logs/, .snakemake/")

@@ -83,7 +83,7 @@ rule write_summary:
         ledger="results/{dataset}/ledger.parquet",
         manifest="results/{dataset}/manifest.parquet",
         gates="results/{dataset}/gates.json",
-        readme="results/{dataset}/README.md",
+        croissant="results/{dataset}/croissant.json",
     output:
         summary="results/{dataset}/summary.txt",
     log:
