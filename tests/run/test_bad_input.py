@@ -169,6 +169,7 @@ def test_corrupt_pictures_in_a_zip_become_rows_with_a_reason(place, picture):
     assert [row["image"] is None for row in shard.to_pylist()] == [row["state"] == "rejected" for row in shard.to_pylist()]
 
 
+@pytest.mark.slow
 def test_a_build_that_failed_early_does_not_pass_the_next_time(copy):
     prompts = copy.folder / "config/lists/demo_prompts.csv"
     whole = prompts.read_text(encoding="utf-8")
@@ -192,6 +193,7 @@ def test_the_local_profile_shows_errors(place):
     assert "No rule to produce demo_sdd" in complaint(place, "demo_sdd", "--profile", str(HOME / "profiles/local"))
 
 
+@pytest.mark.slow
 def test_too_many_rejected_items_stop_the_build_with_one_page(copy):
     copy.edit("datasets/demo.yaml", gates__rejected__limit=0.1)
     text = complaint(copy)
@@ -202,6 +204,7 @@ def test_too_many_rejected_items_stop_the_build_with_one_page(copy):
     assert not (copy.work / "results/demo/README.md").exists()
 
 
+@pytest.mark.slow
 def test_a_shortfall_stops_the_build(copy):
     copy.edit("datasets/demo.yaml", fakes__demo_sd__quota=90)  # the list has 80 prompts
     text = complaint(copy)
@@ -209,6 +212,7 @@ def test_a_shortfall_stops_the_build(copy):
     assert "raise its margin, or lower its quota" in text
 
 
+@pytest.mark.slow
 def test_a_staged_file_that_is_gone_is_named_before_anything_is_queued(copy):
     (copy.work / "results/demo/origins/demo_sd/demo_stable_diffusion-00000.parquet").unlink()
     weights = copy.work / "resources/models/demo_stable_diffusion/demo_stable_diffusion/unet/diffusion_pytorch_model.safetensors"

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 
+import pytest
 from tests.building import HOME, Workplace, remade
 
 TABLES = re.compile(
@@ -49,6 +50,7 @@ def test_a_changed_recipe_reruns_that_card_its_packed_shards_and_the_tables(copy
     assert copy.dry_run() == {}
 
 
+@pytest.mark.slow
 def test_a_raised_quota_adds_shards_and_keeps_the_old_ones(copy):
     copy.edit("datasets/demo.yaml", fakes__demo_sd__quota=80)
     before = copy.made()
@@ -60,6 +62,7 @@ def test_a_raised_quota_adds_shards_and_keeps_the_old_ones(copy):
     assert len(copy.table("manifest.parquet")) == 2 * (80 + 60)
 
 
+@pytest.mark.slow
 def test_a_dropped_origin_reruns_nothing_of_the_others_and_leaves_no_shard_behind(copy):
     copy.edit("datasets/demo.yaml", fakes={"demo_sd": {"quota": 64, "margin": 1}})
     before = copy.made()
@@ -107,6 +110,7 @@ def test_deleted_shards_come_back_byte_for_byte(copy):
     assert {name for name in again if is_shard(name)} == set(shards)
 
 
+@pytest.mark.slow
 def test_moving_an_origins_files_remakes_no_shard(copy, tmp_path):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()

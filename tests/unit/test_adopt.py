@@ -181,6 +181,7 @@ def test_cells_of_tables_are_taken_by_row_and_column(adopted, picture, tmp_path,
     assert [row["reason"] for row in rows] == ["", "missing_member", ""]
 
 
+@pytest.mark.slow
 def test_more_images_than_wait_in_memory(adopted, make_zip):
     members = {f"{number}.bmp": encode(drawing((2000, 1500), seed=number), "BMP") for number in range(32)}
     assert sum(map(len, members.values())) > IN_MEMORY

@@ -90,7 +90,7 @@ def test_every_schema_is_one_and_explains_itself(path):
         ("dataset", "splits.train", 0, "the value 0 is not allowed: must be more than 0", "splits.train", "schemas"),
         ("dataset", "splits.train", 1.5, "must be at most 1", "splits.train", "schemas"),
         ("dataset", "fakes", {}, "must have at least 1", "fakes", "Generated images"),
-        ("dataset", "fakes.sd.quota", 0, "must be of type integer, must be at least 1; or", "fakes.sd.quota", "Images of every"),
+        ("dataset", "fakes.sd.quota", 0, "must be at least 1", "fakes.sd.quota", "Images of every"),
         ("dataset", "fakes.sd.quotas", 1, "unknown key 'quotas'", "fakes.sd", "'quota'"),
         ("dataset", "reals.photos", {}, "exactly one of the keys share, quota", "reals.photos", "schemas"),
         ("dataset", "reals.photos", {"share": 1, "quota": 2}, "exactly one of the keys share, quota", "reals.photos", "schemas"),
@@ -163,7 +163,7 @@ def test_a_file_that_is_no_mapping(value):
 def test_defaults_are_filled_in():
     filled = load_checked("dataset", "file.yaml", copy.deepcopy(DATASET))
     assert (filled["margin"], filled["shard_items"], filled["pack_items"]) == (1.25, 1000, 5000)
-    assert filled["screen"] == {"min_side": 1, "near_duplicate_bits": 3}
+    assert filled["screen"] == {"min_side": 1, "near_duplicate_bits": 3, "placeholder_addresses": 5}
     assert filled["gates"]["rejected"] == {"limit": 0.2, "action": "fail"}
     assert filled["gates"]["shortfall"] == {"limit": 0, "action": "fail"}
     assert (filled["images"], filled["exports"], filled["protocols"]) == ({"encoding": "original"}, [], {})
@@ -172,7 +172,7 @@ def test_defaults_are_filled_in():
 
 def test_what_is_given_wins_over_a_default():
     filled = load_checked("dataset", "file.yaml", DATASET | {"margin": 2, "screen": {"min_side": 64}})
-    assert (filled["margin"], filled["screen"]) == (2, {"min_side": 64, "near_duplicate_bits": 3})
+    assert (filled["margin"], filled["screen"]) == (2, {"min_side": 64, "near_duplicate_bits": 3, "placeholder_addresses": 5})
     filled = load_checked("dataset", "file.yaml", DATASET | {"gates": {"rejected": {"limit": 0.5}}})
     assert filled["gates"]["rejected"] == {"limit": 0.5, "action": "fail"}
 

@@ -58,3 +58,14 @@ def test_a_file_of_another_size_is_told(origin):
 
 def test_a_receipt_that_is_still_to_come_is_no_fault(tmp_path):
     require_staged(str(tmp_path / "none.json"))
+
+
+def test_files_that_were_moved_to_where_the_configuration_says_are_no_fault(origin, tmp_path):
+    receipt, file = origin
+    (tmp_path / "new").mkdir()
+    with pytest.raises(TouchstoneError, match="gone"):
+        file.rename(tmp_path / "elsewhere.zip")
+        require_staged(str(receipt), str(tmp_path / "new"))
+    (tmp_path / "elsewhere.zip").rename(tmp_path / "new/photos.zip")
+    require_staged.cache_clear()
+    require_staged(str(receipt), str(tmp_path / "new"))

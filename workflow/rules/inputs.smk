@@ -4,10 +4,13 @@ from touchstone.parts import shards_named_in
 from touchstone.staged import require_staged
 
 
-def staged(receipt):
-    """The receipt's path; what it names must be there before anything that needs it is queued."""
+def staged(kind, name):
+    """Receipt of an origin (``paths``) or model (``models``), by what config.yaml calls its kind. The files
+    it names must be there before anything that needs them is queued.
+    """
+    receipt = f"resources/receipts/{'models/' * (kind == 'models')}{name}.json"
     try:
-        require_staged(receipt)
+        require_staged(receipt, CATALOGUE.config.get(kind, {}).get(name))
     except TouchstoneError as error:
         raise WorkflowError(f"\n{error}") from None
     return receipt
@@ -35,7 +38,7 @@ def receipt_of_origin(wildcards):
 def receipt_of_source(wildcards):
     """Receipt of the origin whose images this one varies."""
     source = CATALOGUE.source_of_pairs(wildcards.origin)
-    return staged(f"resources/receipts/{source}.json") if source else []
+    return staged("paths", source) if source else []
 
 
 def index_of_source(wildcards):
@@ -93,15 +96,13 @@ def recipe_of_origin(wildcards):
 
 def receipt_of_model(wildcards):
     """Receipt of the model that the origin's recipe names."""
-    return staged(
-        f"resources/receipts/models/{CATALOGUE.card(wildcards.origin)['recipe']['model']}.json"
-    )
+    return staged("models", CATALOGUE.card(wildcards.origin)["recipe"]["model"])
 
 
 def receipt_of_prior(wildcards):
     """Receipt of the model that works before, if the recipe names one."""
     prior = CATALOGUE.card(wildcards.origin)["recipe"].get("prior")
-    return staged(f"resources/receipts/models/{prior['model']}.json") if prior else []
+    return staged("models", prior["model"]) if prior else []
 
 
 def archive_to_serve(wildcards):

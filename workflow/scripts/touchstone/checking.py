@@ -102,8 +102,14 @@ def suggest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _relevance(error: ValidationError) -> tuple:
-    # An unknown or missing key explains the rest; a deeper error says more than its parents.
-    return (error.validator in ("additionalProperties", "required"), -len(error.path), error.validator not in ("anyOf", "oneOf"))
+    # An unknown or missing key explains the rest. Of several forms, the one whose type is right is meant, and a deeper
+    # error says more than its parents.
+    return (
+        error.validator in ("additionalProperties", "required"),
+        error.validator in ("type", "const"),
+        -len(error.path),
+        error.validator not in ("anyOf", "oneOf"),
+    )
 
 
 def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
@@ -126,7 +132,7 @@ def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
     if error.validator == "not":  # how a schema says that a key may not be there, or not be called so
         name = error.instance if isinstance(error.instance, str) else key
         return TouchstoneError(f"the key {name!r} does not belong here", where=where, mend=f"remove it; {SEE}")
-    about = schema.get("description") or SEE
+    about = _description(error) or SEE
     forms = error.validator_value if error.validator in ("anyOf", "oneOf") else []
     if keys := [key for form in forms for key in form.get("required", [])]:
         count = "exactly one" if error.validator == "oneOf" else "at least one"
@@ -136,6 +142,15 @@ def _explain(error: ValidationError, path: str | Path) -> TouchstoneError:
         where=where,
         mend=about,
     )
+
+
+def _description(error: ValidationError | None) -> str:
+    """What the schema says of the value, or of the one of whose forms this is one."""
+    while error is not None:
+        if isinstance(error.schema, dict) and "description" in error.schema:
+            return error.schema["description"]
+        error = error.parent
+    return ""
 
 
 def _shown(value: object) -> str:

@@ -13,13 +13,15 @@ from touchstone.errors import TouchstoneError
 
 
 @cache
-def require_staged(receipt: str) -> None:
+def require_staged(receipt: str, placed: str | None = None) -> None:
     """Check that all files of a receipt are there, of the size they had; bytes were compared when it was written.
 
     A receipt that is not there yet is no fault: its step comes first.
 
     Args:
         receipt: Path of a receipt of an origin or a model.
+        placed: Folder in which the configuration says that the files lie. What is there now is no fault: the receipt
+            is written anew.
 
     Raises:
         TouchstoneError: A file is gone or of another size.
@@ -27,7 +29,9 @@ def require_staged(receipt: str) -> None:
     path = Path(receipt)
     if not path.exists():
         return
-    for file, size in _files(json.loads(path.read_text(encoding="utf-8"))):
+    for name, file, size in _files(json.loads(path.read_text(encoding="utf-8"))):
+        if placed and not file.exists() and Path(placed, name).exists():
+            continue
         if not file.exists() or (size is not None and file.is_file() and file.stat().st_size != size):
             raise TouchstoneError(
                 f"{'a file is gone' if not file.exists() else 'a file has another size'} that {path.stem} needs",
@@ -36,8 +40,8 @@ def require_staged(receipt: str) -> None:
             )
 
 
-def _files(receipt: dict) -> list[tuple[Path, int | None]]:
-    """Path and bytes of each file of either sort of receipt; None where the size is not noted."""
+def _files(receipt: dict) -> list[tuple[str, Path, int | None]]:
+    """Name, path and bytes of each file of either sort of receipt; None where the size is not noted."""
     if "model" in receipt:
-        return [(Path(receipt["path"], name), None) for name in receipt["files"]]
-    return [(Path(file["path"]), file.get("size")) for file in receipt["files"]]
+        return [(name, Path(receipt["path"], name), None) for name in receipt["files"]]
+    return [(file["name"], Path(file["path"]), file.get("size")) for file in receipt["files"]]

@@ -171,7 +171,7 @@ def _probes(gate: str, measured: dict) -> list[dict]:
             )
             if "fact" in probe:
                 what += f", {probe['fact']} alone with {probe['fact_auroc']:.2f}"
-            mend = f"set the dataset's image policy: {mends}" if mends else "encode and resize both classes by one chain"
+            mend = f"set `images` in the dataset file: {mends}" if mends else "encode and resize both classes by one chain"
             found.append(_entry(gate, name, probe["auroc"], what, mend) | {"certain": probe["low"]})
     return found
 
