@@ -43,8 +43,7 @@ def overview(catalogue: Catalogue, folder: str | Path = ".", now: float | None =
     work, now = Path(folder), time.time() if now is None else now
     results = work / "results" / catalogue.dataset_name
     receipts = [work / f"resources/receipts/{name}.json" for name, card in catalogue.cards.items() if card.get("files")]
-    models = {catalogue.card(origin)["recipe"]["model"] for origin in catalogue.of_kind("generate")}
-    receipts += [work / f"resources/receipts/models/{model}.json" for model in models]
+    receipts += [work / f"resources/receipts/models/{model}.json" for model in catalogue.models_used()]
     rows = [
         _count("fetch", receipts),
         _count("list", [work / f"results/origins/{name}/index.parquet" for name in catalogue.cards]),
@@ -53,7 +52,7 @@ def overview(catalogue: Catalogue, folder: str | Path = ".", now: float | None =
     rows += [_take(catalogue, origin, work, now) for origin in catalogue.origins]
     rows.append(_count("screen", [results / "screen.parquet", results / "selection.parquet"], "screen and split"))
     rows.append(_count("pack", [results / f"data/{split}/{shard}.parquet" for split, shard in catalogue.packed()]))
-    published = ("manifest.parquet", "gates.json", "README.md", "contact_sheet.png", "report.html", "summary.txt")
+    published = ("manifest.parquet", "gates.json", "report.html", "README.md", "croissant.json", "summary.txt")
     rows.append(_count("publish", [results / name for name in published]))
     return rows
 
