@@ -466,6 +466,19 @@ def test_told_to_stop_it_ends_after_the_batches_at_hand_and_the_next_goes_on(pla
 
 
 @pytest.mark.slow
+def test_told_to_stop_with_the_last_batch_in_hand_it_leaves_the_shard_to_the_next(place, reference):
+    """Whoever stops a job deletes what it makes, so a whole shard would be lost with all its batches."""
+    process = place.start(prompts(COUNT))
+    wait_for(lambda: len(place.batches()) >= COUNT // 2 - 1, process)
+    process.send_signal(signal.SIGTERM)
+    status, _, error = ended(process)
+    assert (status, "told to stop (SIGTERM); all batches are made" in error) == (1, True)
+    assert not (place.folder / "shard.parquet").exists()
+    assert place.generate(prompts(COUNT)).read_bytes() == reference.read_bytes()
+    assert f"{COUNT} images are there from an earlier try" in place.said()
+
+
+@pytest.mark.slow
 def test_near_the_end_of_a_slurm_job_nothing_more_is_begun(place, monkeypatch):
     monkeypatch.setenv("SLURM_JOB_END_TIME", str(int(time.time()) + 30))
     with pytest.raises(TouchstoneError, match=r"end of the job's time is near; \d batches are not made"):

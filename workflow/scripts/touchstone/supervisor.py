@@ -58,11 +58,17 @@ class Supervisor:
         self.begun: dict[subprocess.Popen, float] = {}
         self.slowest = 0.0  # seconds a task took
         self.stop = ""  # why no more tasks are handed out
+        self.signalled = False
         self.ready = selectors.DefaultSelector()
 
     @contextmanager
     def working(self) -> Iterator[Supervisor]:
-        """Workers live as long as the body; SIGTERM and SIGUSR1 then only stop the handing out."""
+        """Workers live as long as the body; SIGTERM and SIGUSR1 then only stop the handing out.
+
+        Raises:
+            TouchstoneError: A signal came, and everything is done all the same. Whoever sends one takes the job for failed
+                and what it makes for broken, so its files are left to the next try.
+        """
         before = {}
         if threading.current_thread() is threading.main_thread():
             for ending in (signal.SIGTERM, signal.SIGUSR1):
@@ -73,6 +79,8 @@ class Supervisor:
                 worker.stdin.close()
             for worker in self.held:
                 worker.wait()
+            if self.signalled:
+                raise TouchstoneError(f"{self.stop}; all batches are made", self.folder, "run again; it goes on from there")
         finally:
             for worker in self.held:
                 worker.kill()
@@ -111,7 +119,7 @@ class Supervisor:
             self._look_at_the_clock()
 
     def _told_to_stop(self, number: int, _frame: object) -> None:
-        self.stop = f"the job was told to stop ({signal.Signals(number).name})"
+        self.stop, self.signalled = f"the job was told to stop ({signal.Signals(number).name})", True
 
     def _look_at_the_clock(self) -> None:
         """Near the end of a Slurm job hand out no task that would not be done before it."""
