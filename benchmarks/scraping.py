@@ -7,11 +7,9 @@ A server of JPEGs runs on half of the cores, what is measured on two others, eac
 from __future__ import annotations
 
 import asyncio
-import functools
 import io
 import json
 import os
-import random
 import resource
 import socket
 import subprocess
@@ -25,7 +23,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 from benchmarks.measuring import HOME, Cost, cost_of, fastest_of, machine, main
-from tests.pictures import drawing, encode
+from benchmarks.serving import HOSTS, pictures, wait_for
 
 from touchstone.draw import PICK, draw_origin
 from touchstone.listing import list_origin
@@ -33,7 +31,7 @@ from touchstone.progress import Progress
 from touchstone.record import empty_item, table_of
 from touchstone.scrape import scrape_shard
 
-ADDRESSES, HOSTS, CONNECTIONS, RUNS, ROWS = 4_000, 60, 64, 1, 1_000_000
+ADDRESSES, CONNECTIONS, RUNS, ROWS = 4_000, 64, 1, 1_000_000
 ABOUT = """\
 `python -m benchmarks.scraping`, {date}, on {machine}: {addresses:,} addresses on {hosts} hosts, JPEGs of {size:.0f} kB,
 {connections} connections, two cores for the client and the others for the server, fastest of {runs} runs in turns, start-up
@@ -41,53 +39,6 @@ included. *CPU* is that of the client with all its processes, *memory* the most 
 engine `direct` against this row: above 1 it is faster. Only the rows of *take* decode and measure the images and write
 ledger and shard; the others write bytes.
 """
-
-
-def pictures() -> list[bytes]:
-    """JPEGs of 512 x 512 pixels."""
-    return [encode(drawing((512, 512), seed=seed), "JPEG", quality=85) for seed in range(40)]
-
-
-class Server(asyncio.Protocol):
-    """Answers every request with a JPEG, after a while if ``latency`` is given (seconds, from and to)."""
-
-    def __init__(self, answers: list[bytes], latency: tuple[float, float] | None):
-        self.answers, self.latency = answers, latency
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        for request in data.split(b"\r\n\r\n")[:-1]:
-            answer = self.answers[int(request.split(b" ", 2)[1].rpartition(b"/")[2]) % len(self.answers)]
-            if self.latency:
-                wait = random.uniform(*self.latency)  # noqa: S311 - not for secrets
-                asyncio.get_running_loop().call_later(wait, self.transport.write, answer)
-            else:
-                self.transport.write(answer)
-
-
-def serve(port: int, latency: tuple[float, float] | None) -> None:
-    """Serve for ever; several of these share a port."""
-    head = "HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n"
-    answers = [head.format(len(data)).encode() + data for data in pictures()]
-
-    async def run() -> None:
-        loop = asyncio.get_running_loop()
-        make = functools.partial(Server, answers, latency)
-        server = await loop.create_server(make, "0.0.0.0", port, reuse_port=True, backlog=1000)  # noqa: S104
-        await server.serve_forever()
-
-    asyncio.run(run())
-
-
-def wait_for(port: int) -> None:
-    """Until the server answers."""
-    while True:
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except OSError:
-            time.sleep(0.2)
 
 
 def bare(folder: Path, urls: list[str]) -> None:
@@ -207,7 +158,7 @@ def speeds(latency: tuple[float, float] | None) -> list[str]:
     """Rows of the table for one kind of web."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    call = f"from benchmarks.scraping import *; serve({port}, {latency})"
+    call = f"from benchmarks.serving import serve; serve({port}, {latency})"
     cores = f"2-{os.cpu_count() - 1}"
     servers = [subprocess.Popen(["taskset", "-c", cores, sys.executable, "-c", call], cwd=HOME) for _ in range(2)]
     try:

@@ -26,7 +26,7 @@ checkpoint unroll_origin:
     threads: 4
     resources:
         mem_mb=growing(8000),
-        runtime=growing(720),
+        runtime=growing(180),
     script:
         "../scripts/unroll_origin.py"
 
