@@ -31,7 +31,7 @@ from touchstone.progress import Progress
 from touchstone.record import empty_item, table_of
 from touchstone.scrape import scrape_shard
 
-ADDRESSES, CONNECTIONS, RUNS, ROWS = 4_000, 64, 1, 1_000_000
+ADDRESSES, CONNECTIONS, RUNS, ROWS = 4_000, 64, 2, 1_000_000
 ABOUT = """\
 `python -m benchmarks.scraping`, {date}, on {machine}: {addresses:,} addresses on {hosts} hosts, JPEGs of {size:.0f} kB,
 {connections} connections, two cores for the client and the others for the server, fastest of {runs} runs in turns, start-up
