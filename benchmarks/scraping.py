@@ -27,6 +27,7 @@ from benchmarks.serving import HOSTS, pictures, wait_for
 
 from touchstone.draw import PICK, draw_origin
 from touchstone.listing import list_origin
+from touchstone.memory import keep_freed_memory
 from touchstone.progress import Progress
 from touchstone.record import empty_item, table_of
 from touchstone.scrape import scrape_shard
@@ -72,6 +73,7 @@ def plain(folder: Path, urls: list[str]) -> None:
 
 def take(folder: Path, urls: list[str], engine: str, rows: int) -> None:
     """The take step, in shards of so many rows, one after the other."""
+    keep_freed_memory()  # as jobs do
     recipe = {"revision": 1, "engine": engine, "threads": CONNECTIONS, "networks": ["127.0.0.0/8"]}
     for start in range(0, len(urls), rows):
         picks = [

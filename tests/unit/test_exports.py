@@ -14,11 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
+from tests.building import HOME
 from tests.finished import picture
 
 from touchstone.annotations import read_annotations
 from touchstone.chains import decode
+from touchstone.checking import load_checked
 from touchstone.errors import TouchstoneError
+from touchstone.exports.d3 import write_prompts
 from touchstone.exports.elsa import write_part, write_reals
 from touchstone.exports.imagefolder import write_folder
 from touchstone.exports.imaginet import _paths, content_number, write_root
@@ -27,7 +30,9 @@ from touchstone.exports.outputs import FORMS, SERIES, Exports
 from touchstone.exports.packed import file_name, rows
 from touchstone.exports.perturbed import write_perturbed
 from touchstone.exports.webdataset import write_tar
+from touchstone.files import write_json
 from touchstone.images import measure
+from touchstone.listing import list_origin
 from touchstone.record import ITEM, MANIFEST, PACKED, hub_schema, table_of
 from touchstone.shards import shard_writer
 
@@ -135,7 +140,9 @@ def test_file_names_are_safe_and_never_clash():
 
 
 def test_the_plan_of_exports_follows_the_counts():
-    exports = Exports({"train": {"real": 2100, "fake": 2000}, "test": {"real": 0, "fake": 1}}, 1000, 1000, ["test"])
+    counts = {"train": {"real": 2100, "fake": 2000}, "test": {"real": 0, "fake": 1}}
+    exports = Exports(counts, {"train": 1001, "test": 1}, [PAINTER, "Other"], 1000, 1000, ["test"])
+    assert exports.of("d3") == ["d3/train-000000.parquet", "d3/train-000001.parquet", "d3/test-000000.parquet"]
     assert len(exports.of("webdataset")) == 5 + 1
     assert len(exports.of("elsa")) == 3 + 2 + 0 + 1 + 2
     assert exports.of("nyu") == ["nyu/train", "nyu/test"]
@@ -213,6 +220,63 @@ def test_imagefolder_opens_in_datasets_and_in_torch(dataset, tmp_path, progress)
     torch_split = loaded["test"].select_columns(["image", "label"]).with_format("torch")
     seen = [int(row["label"]) for row in torch.utils.data.DataLoader(torch_split, batch_size=1)]
     assert sorted(seen) == [0] * 10 + [1] * 8
+
+
+def test_d3s_rows_hold_an_image_by_each_generator_of_one_prompt(tmp_path, progress):
+    import datasets
+
+    names = ["IF", "SD 1.4", "SD 2.1", "SDXL"]
+    packed = {name: [four(name, prompt) for prompt in range(40) if (prompt, name) != (3, "SD 2.1")] for name in names}
+    packed["SDXL"].append(four("SDXL", 5, again=True))
+    entries = []
+    for name, mine in packed.items():
+        for start in range(0, len(mine), 16):
+            file = f"data/train/{name}-{start:05d}.parquet"
+            with shard_writer(tmp_path / file, hub_schema()) as writer:
+                writer.append(table_of(mine[start : start + 16], PACKED))
+            entries += [row | {"split": "train", "file": file, "row": at} for at, row in enumerate(mine[start : start + 16])]
+    manifest = tmp_path / "manifest.parquet"
+    pq.write_table(table_of([{key: row.get(key) for key in MANIFEST.names} for row in entries], MANIFEST), manifest)
+    for number in range(3):
+        write_prompts(
+            manifest=str(manifest), split="train", generators=names, number=number, of=3, seed=1,
+            shard=str(tmp_path / f"d3/data/train-{number:05d}-of-00003.parquet"), progress=progress,
+        )  # fmt: skip
+    files = sorted(str(path) for path in (tmp_path / "d3/data").glob("train-*.parquet"))
+    loaded = datasets.load_dataset("parquet", data_files=files, split="train", cache_dir=str(tmp_path / "cache"))
+    assert loaded[0]["image_gen0"].size == (64, 64)
+    rows_ = [row for file in files for row in pq.read_table(file).to_pylist()]
+    by_id: dict = {}
+    for row in rows_:
+        by_id.setdefault(row["id"], []).append(row)
+    assert sorted(by_id, key=int) == [str(prompt) for prompt in range(40)]
+    found = [digest(row[f"image_gen{slot}"]["bytes"]) for row in rows_ for slot in range(4) if row[f"image_gen{slot}"]]
+    assert sorted(found) == sorted(row["sha256"] for mine in packed.values() for row in mine)  # none lost, none twice
+    assert [row["image_gen2"] for row in by_id["3"]] == [None]
+    assert sum(bool(row["image_gen3"]) for row in by_id["5"]) == len(by_id["5"]) == 2
+    (row,) = by_id["7"]
+    assert (row["original_prompt"], row["url"]) == ("caption 7", "https://example.org/7")
+    assert [row[f"model_gen{slot}"] for slot in range(4)] == names
+    assert (row["width_gen0"], row["height_gen0"], row["num_inference_steps_gen0"]) == (64, 64, 25)
+    card = load_checked("origin", HOME / "config/origins/elsa_d3.yaml")
+    write_json(tmp_path / "receipt.json", {"files": [{"name": "data/", "path": str(tmp_path / "d3/data")}]})
+    list_origin(
+        origin="elsa_d3", receipt=str(tmp_path / "receipt.json"), recipe=card["recipe"], kind="archive", licence="",
+        generators={key: {"name": key, "released": "2022-01-01"} for key in card["generators"]},
+        index=str(tmp_path / "index.parquet"), progress=progress,
+    )  # fmt: skip
+    assert pq.read_metadata(tmp_path / "index.parquet").num_rows == 41 * 4  # our own reader of D3 knows them
+
+
+def four(name: str, prompt: int, again: bool = False) -> dict:
+    """A picture by one of four generators for a caption of a photograph."""
+    row = record(prompt + 50 * len(name) + 500 * again, name.lower(), name, "train")
+    about = {
+        "id": f"{name}/{prompt}{'b' * again}",
+        "paired_real_images": [f"LAION/{prompt}"],
+        "original_prompt": f"caption {prompt}",
+    }
+    return row | about | {"source_url": f"https://example.org/{prompt}", "generation": {"steps": 25, "model": name}}
 
 
 def test_elsas_parts_hold_nine_fields_and_the_address_of_the_real_image(dataset, tmp_path, progress):

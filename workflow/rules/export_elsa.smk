@@ -1,7 +1,7 @@
-"""export: ELSA's form, folders of about a thousand images with a JSON of nine fields for each.
+"""export: ELSA's forms, folders of about a thousand images with a JSON, and files of prompts with an image by each.
 
 In:  the manifest, and the packed shards that it lists.
-Out: results/<dataset>/exports/elsa/<split>/: fake-images/part-000001/..., real-images/..., real.csv.
+Out: results/<dataset>/exports/elsa/<split>/: fake-images/part-000001/..., real-images/..., real.csv; .../d3/<split>-<number>.parquet.
 """
 
 
@@ -44,3 +44,26 @@ rule write_elsa_reals:
         runtime=growing(30),
     script:
         "../scripts/write_elsa_reals.py"
+
+
+rule write_prompts:
+    input:
+        manifest="results/{dataset}/manifest.parquet",
+    output:
+        shard="results/{dataset}/exports/d3/{split}-{number}.parquet",
+    log:
+        "logs/write_prompts/{dataset}/{split}-{number}.log",
+    benchmark:
+        "logs/benchmarks/write_prompts/{dataset}/{split}-{number}.jsonl"
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(120),
+    params:
+        number=number_of_part,
+        of=files_of_prompts,
+        generators=EXPORTS.generators,
+        seed=CATALOGUE.dataset["seed"],
+    script:
+        "../scripts/write_prompts.py"

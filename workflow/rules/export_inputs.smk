@@ -11,6 +11,11 @@ def parts_of_export(wildcards):
     return EXPORTS.parts(wildcards.split, wildcards.get("kind", ""))
 
 
+def files_of_prompts(wildcards):
+    """How many files a split has in D3's form."""
+    return EXPORTS.files_of_prompts(wildcards.split)
+
+
 def elsa_reals(wildcards):
     """Folders of the real images of a split."""
     folder = f"results/{wildcards.dataset}/exports"

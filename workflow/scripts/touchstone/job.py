@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from touchstone.errors import TouchstoneError
+from touchstone.memory import keep_freed_memory
 from touchstone.progress import Progress
 
 
@@ -19,6 +20,7 @@ def job(log: str, step: str, subject: str = "") -> Iterator[Progress]:
     A ``TouchstoneError`` or a full disk is printed as its message and ends the process with
     status 1; of anything else the terminal gets one line and the log the traceback.
     """
+    keep_freed_memory()
     Path(log).parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w", encoding="utf-8") as stream:
         progress = Progress(step, subject, streams=(sys.stderr, stream))

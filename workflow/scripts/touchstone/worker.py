@@ -20,6 +20,7 @@ from typing import TextIO
 
 from touchstone.files import read_json
 from touchstone.images import BadImage
+from touchstone.memory import keep_freed_memory
 from touchstone.painting import mode_of, prompts
 from touchstone.painting.encoding import encode
 from touchstone.painting.painter import Painted, Painter
@@ -33,6 +34,7 @@ def main() -> None:
     """Serve tasks until standard input ends."""
     for ending in (signal.SIGTERM, signal.SIGUSR1):  # Slurm tells every process; the supervisor says when to stop
         signal.signal(ending, signal.SIG_IGN)
+    keep_freed_memory()
     answers = os.fdopen(os.dup(1), "w", buffering=1)  # libraries may print; only we may answer
     os.dup2(2, 1)
     Worker(json.loads(sys.stdin.readline()), answers).serve(sys.stdin)

@@ -81,15 +81,48 @@ def _stretch(path: Path, first: int, count: int, columns: list[str] | None) -> I
             end = start + file.metadata.row_group(group).num_rows
             low, high = max(first, start), min(first + count, end)
             if low < high:
-                try:
-                    table = file.read_row_group(group, columns=columns or PACKED.names)
-                except (pa.ArrowException, OSError, ValueError) as error:
-                    raise _damaged(path, str(error)) from None
-                for row in table.slice(low - start, high - low).to_pylist():
-                    if "image" in row and hashlib.sha256(row["image"]["bytes"]).hexdigest() != row["sha256"]:
-                        raise _damaged(path, f"the image of {row['id']} is not the one that was packed")
-                    yield row
+                yield from _checked(_group(file, group, columns, path).slice(low - start, high - low), path)
             start = end
+
+
+def _checked(table: pa.Table, path: Path) -> Iterator[dict]:
+    for row in table.to_pylist():
+        if "image" in row and hashlib.sha256(row["image"]["bytes"]).hexdigest() != row["sha256"]:
+            raise _damaged(path, f"the image of {row['id']} is not the one that was packed")
+        yield row
+
+
+class Shelf:
+    """Single rows of packed shards by file and row. A row group is held, so rows in rising order are read once.
+
+    Args:
+        folder: The dataset's.
+        columns: Of ``record.PACKED``, ``sha256`` among them.
+    """
+
+    def __init__(self, folder: Path, columns: list[str]):
+        self.folder, self.columns = folder, columns
+        self._name, self._edges, self._group, self._table = "", np.zeros(1, int), -1, None
+
+    def row(self, name: str, row: int) -> dict:
+        """Row ``row`` of the packed shard ``name``, its bytes checked."""
+        if name != self._name:
+            with open_shard(self.folder / name) as file:
+                counts = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
+            self._name, self._edges, self._group = name, np.cumsum([0, *counts]), -1
+        group = int(np.searchsorted(self._edges, row, side="right")) - 1
+        if group != self._group:
+            with open_shard(self.folder / name) as file:
+                self._table, self._group = _group(file, group, self.columns, self.folder / name), group
+        place = row - int(self._edges[group])
+        return next(_checked(self._table.slice(place, 1), self.folder / name))
+
+
+def _group(file: pq.ParquetFile, group: int, columns: list[str] | None, path: Path) -> pa.Table:
+    try:
+        return file.read_row_group(group, columns=columns or PACKED.names)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise _damaged(path, str(error)) from None
 
 
 def _damaged(path: Path, why: str) -> TouchstoneError:
