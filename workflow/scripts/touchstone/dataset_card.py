@@ -19,6 +19,7 @@ from touchstone.files import write_text
 from touchstone.progress import Progress, size
 from touchstone.protocols import phrase
 from touchstone.record import KEPT, REASONS
+from touchstone.versions import read_table
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 
@@ -63,6 +64,7 @@ COLUMNS = {
     "scrape": "status, time and engine of an image downloaded here; null for others",
     "processing": "what was done to the image when the dataset was packed; empty if the bytes are the origin's",
     "origin_sha256": "of the origin's bytes, if they are not these",
+    "marks": "what the file says of its making: c2pa, ai_source, prompt, software, xmp, iptc",
 }
 
 # Licences by the names the hub knows; others are described as `other`.
@@ -134,7 +136,7 @@ def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
     parts: dict[tuple, dict] = {}
     reasons: Counter = Counter()
     wanted: dict[tuple, int] = {}
-    for row in pq.read_table(ledger).to_pylist():
+    for row in read_table(ledger, "ledger").to_pylist():
         key = (int(row["part"] != "real"), row["origin"], row["generator"])
         part = parts.setdefault(key, {"wanted": 0, "drawn": 0, "kept": 0, "splits": Counter(), "rejected": Counter()})
         wanted[(key, row["part"])] = row["wanted"]
@@ -149,9 +151,10 @@ def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
         parts[key]["wanted"] += quota
     for part in parts.values():
         part["missing"] = max(part["wanted"] - part["kept"], 0)
-    held = pq.read_table(
+    held = read_table(
         manifest,
-        columns=["label", "origin", "generator", "split", "n_bytes", "licence"],
+        "manifest",
+        ["label", "origin", "generator", "split", "n_bytes", "licence"],
         read_dictionary=["origin", "generator", "split", "licence"],
     ).unify_dictionaries()
     _check_sums(parts, held, ledger)
