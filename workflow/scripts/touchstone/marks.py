@@ -100,8 +100,9 @@ def _webp(data: bytes) -> Iterator[Part]:
 
 def _searched(data: bytes) -> Iterator[Part]:
     """Rarer formats, whose metadata is found by how it begins; of TIFF the tags are read."""
-    if BOX in data or (data.startswith(b"GIF") and b"C2PA_GIF" in data):
-        yield C2PA, data[max(data.find(BOX), 0) :]
+    box = BOX if data[4:8] == b"ftyp" else b"C2PA_GIF" if data.startswith(b"GIF") else b""
+    if box and (start := data.find(box)) >= 0:
+        yield C2PA, data[start:]
     if (start := data.find(b"<x:xmpmeta")) >= 0:
         yield XMP, data[start : data.find(b"</x:xmpmeta>", start)]
     if data.startswith((b"II*\0", b"MM\0*")):
