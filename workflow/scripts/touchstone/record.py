@@ -187,6 +187,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),
     "exact_duplicate": ("choice", "the same pixels are kept under another id"),
     "spare": ("choice", "drawn in reserve and not needed"),
+    "not_redistributable": ("choice", "its origin does not allow, or not state, that it may be passed on"),
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from touchstone import __version__
 from touchstone.images import BadImage
 from touchstone.painting import mode_of, prompts
 from touchstone.painting.cascade import Cascade
@@ -146,7 +147,9 @@ class Painter:
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
             "batch": self.batch,
             "threads": recipe.get("threads", 1),
-            "versions": ", ".join(f"{name} {module.__version__}" for name, module in libraries.items()),
+            "versions": ", ".join(
+                [f"touchstone {__version__}", *(f"{name} {module.__version__}" for name, module in libraries.items())]
+            ),
             "watermark": recipe.get("watermark", "none"),
             "safety": "checker" if getattr(pipe, "safety_checker", None) else "none",
         }
