@@ -40,7 +40,7 @@ rule write_recipe:
         ledger="results/{dataset}/ledger.parquet",
         selection="results/{dataset}/selection.parquet",
         receipts=receipts(),
-        files=list(RECIPE.values()),
+        files=[path for place, path in RECIPE],
     output:
         folder=directory("results/{dataset}/exports/recipe"),
     log:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
-from touchstone.checking import load_checked, read_yaml
+from touchstone.checking import load_checked
 from touchstone.errors import TouchstoneError
+
+if TYPE_CHECKING:
+    from touchstone.catalogue import Catalogue
 
 OWN = ("paths", "models", "earlier")  # settings that speak of one machine
 
@@ -21,41 +25,43 @@ def settings(config: dict) -> tuple[dict, Path]:
     path = folder / "config/config.yaml"
     if not path.exists():
         raise TouchstoneError("there is no recipe here", where=folder, mend="name the folder that export_recipe made")
-    told = read_yaml(path)
-    told = load_checked("config", path, told)
+    told = load_checked("config", path)
     blocked = [os.path.relpath(folder / name) for name in told.get("blocked", [])]
     mine = {key: config[key] for key in OWN if key in config}
     return told | mine | ({"blocked": blocked} if blocked else {}), folder
 
 
-def files_of_recipe(catalogue) -> dict[str, str]:
-    """``{place in the recipe: path}`` of dataset file, cards and the lists that these name beside them.
+def files_of_recipe(catalogue: Catalogue) -> list[tuple[str, str]]:
+    """Place in the recipe and path of dataset file, cards and the lists that these name beside them.
 
     A list that would not lie in ``config/`` is left to the user, as are the origins' own files.
     """
-    dataset = catalogue.dataset
-    named = {f"config/datasets/{catalogue.dataset_name}.yaml": os.path.relpath(catalogue.dataset_file)}
-    for name in [*dataset["takedown"], *dataset["audit"]["against"]]:
-        named[f"config/datasets/{name}"] = os.path.relpath(catalogue.dataset_file.parent / name)
+    dataset, at = catalogue.dataset, catalogue.dataset_file.parent
+    named = [(f"config/datasets/{catalogue.dataset_name}.yaml", str(catalogue.dataset_file))]
+    named += [(f"config/datasets/{name}", str(at / name)) for name in [*dataset["takedown"], *dataset["audit"]["against"]]]
     for origin, card in catalogue.cards.items():
-        named[f"config/origins/{origin}.yaml"] = card["file"]
-        for file in card.get("files", []):
-            if (source := file.get("source", "")).startswith("card:"):
-                named[f"config/origins/{source[5:]}"] = os.path.relpath(Path(card["file"]).parent / source[5:])
-    named |= {f"config/lists/{place}-{Path(path).name}": path for place, path in enumerate(catalogue.config.get("blocked", []))}
-    placed = {os.path.normpath(place): path for place, path in named.items()}
-    return {place: path for place, path in placed.items() if PurePosixPath(place).is_relative_to("config")}
+        named.append((f"config/origins/{origin}.yaml", card["file"]))
+        sources = (file.get("source", "") for file in card.get("files", []))
+        beside = [source[5:] for source in sources if source.startswith("card:")]
+        named += [(f"config/origins/{name}", str(Path(card["file"]).parent / name)) for name in beside]
+    named += [(_blocked(place, path), path) for place, path in enumerate(catalogue.config.get("blocked", []))]
+    placed = ((os.path.normpath(place), os.path.relpath(path)) for place, path in named)
+    return [(place, path) for place, path in dict.fromkeys(placed) if PurePosixPath(place).is_relative_to("config")]
 
 
-def settings_of_recipe(catalogue) -> dict:
+def _blocked(place: int, path: str) -> str:
+    return f"config/lists/{place}-{Path(path).name}"
+
+
+def settings_of_recipe(catalogue: Catalogue) -> dict:
     """What ``config/config.yaml`` of the recipe says: nothing about machines."""
     config = catalogue.config
-    blocked = [f"config/lists/{place}-{Path(path).name}" for place, path in enumerate(config.get("blocked", []))]
+    blocked = [_blocked(place, path) for place, path in enumerate(config.get("blocked", []))]
     told = {"dataset": catalogue.dataset_name, "cards": ["config/origins"], "datasets": ["config/datasets"], "blocked": blocked}
     return {key: value for key, value in told.items() if value} | {key: config[key] for key in ("incomplete",) if key in config}
 
 
-def to_get(catalogue) -> dict[str, str]:
+def to_get(catalogue: Catalogue) -> dict[str, str]:
     """What a person must get before a rebuild, and how: ``{origin or list: instructions}``."""
     told = {
         origin: card.get("instructions") or f"see {card['homepage']}"

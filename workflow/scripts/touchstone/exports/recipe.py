@@ -20,7 +20,7 @@ def write_recipe(
     manifest: str,
     beside: list[str],
     receipts: list[str],
-    files: dict[str, str],
+    files: list[tuple[str, str]],
     texts: dict[str, dict],
     pins: str,
     cards: dict[str, dict],
@@ -36,7 +36,7 @@ def write_recipe(
         manifest: ``manifest.parquet``: ids, hashes, addresses, prompts, seeds and revisions of models of every image.
         beside: Tables that tell what became of the other items: ledger and selection.
         receipts: Checksums of what the origins and models were; all below ``resources/receipts/``.
-        files: ``{place in the recipe: path}`` of configuration.
+        files: Place in the recipe and path of each file of the configuration.
         texts: ``{place in the recipe: content}`` of YAML files to write.
         pins: The list of library versions.
         cards: What the dataset card tells of each origin.
@@ -46,7 +46,8 @@ def write_recipe(
         TouchstoneError: A file that the dataset or a card names is gone, or two would lie in one place.
     """
     with new_folder(folder) as temporary:
-        for place, path in {**files, **{Path(path).name: path for path in [manifest, *beside]}, "requirements.txt": pins}.items():
+        tables = [(Path(path).name, path) for path in (manifest, *beside)]
+        for place, path in (*tables, ("requirements.txt", pins), *files):
             _copy(Path(path), temporary / place)
         for path in receipts:
             _copy(Path(path), temporary / "receipts" / Path(path).relative_to("resources/receipts"))
