@@ -29,28 +29,26 @@ BOX = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")  # C2PA's box in files t
 Part = tuple[str, bytes]  # what holds it, and its bytes
 
 
-def marks_of(data: bytes) -> list[str]:
+def marks_of(data: bytes | memoryview) -> list[str]:
     """Marks that an encoded image carries: keys of ``MARKS``, in that order. Damaged metadata holds none."""
     found: set[str] = set()
     try:
-        for kind, content in _parts(data):
+        for kind, content in _parts(memoryview(data)):
             found |= _marks(kind, content)
     except (struct.error, IndexError, UnicodeDecodeError):
         pass  # what came before the damage counts
     return [mark for mark in MARKS if mark in found]
 
 
-def _parts(data: bytes) -> Iterator[Part]:
-    if data.startswith(b"\xff\xd8"):
+def _parts(data: memoryview) -> Iterator[Part]:
+    begins = bytes(data[:4])
+    if begins.startswith(b"\xff\xd8"):
         return _jpeg(data)
-    if data.startswith(b"\x89PNG"):
-        return _png(data)
-    if data.startswith(b"RIFF"):
-        return _webp(data)
-    return _searched(data)
+    known = {b"\x89PNG": _png, b"RIFF": _webp}.get(begins)
+    return known(data) if known else _searched(bytes(data))
 
 
-def _jpeg(data: bytes) -> Iterator[Part]:
+def _jpeg(data: memoryview) -> Iterator[Part]:
     place = 2
     while data[place] == 0xFF and (marker := data[place + 1]) != 0xDA:  # the scan, behind which pixels lie
         if marker in (0x01, 0xFF) or 0xD0 <= marker <= 0xD8:
@@ -58,7 +56,7 @@ def _jpeg(data: bytes) -> Iterator[Part]:
             continue
         (size,) = struct.unpack_from(">H", data, place + 2)
         if marker in (0xE1, 0xEB, 0xED):
-            content = data[place + 4 : place + 2 + size]
+            content = bytes(data[place + 4 : place + 2 + size])
             if content.startswith(b"Exif\0\0"):
                 yield "exif", content[6:]
             elif content.startswith(b"http://ns.adobe.com/"):
@@ -70,30 +68,30 @@ def _jpeg(data: bytes) -> Iterator[Part]:
         place += 2 + size
 
 
-def _png(data: bytes) -> Iterator[Part]:
+def _png(data: memoryview) -> Iterator[Part]:
     place = 8
     while place + 8 <= len(data):
         size, kind = struct.unpack_from(">I4s", data, place)
         if kind in (b"tEXt", b"zTXt", b"iTXt"):
-            content = data[place + 8 : place + 8 + size]
+            content = bytes(data[place + 8 : place + 8 + size])
             key, _, text = content.partition(b"\0")
             if key == b"XML:com.adobe.xmp":
                 yield XMP, text
             else:
                 yield "text", content
         elif kind == b"eXIf":
-            yield "exif", data[place + 8 : place + 8 + size]
+            yield "exif", bytes(data[place + 8 : place + 8 + size])
         elif kind == b"caBX":
-            yield C2PA, data[place + 8 : place + 8 + size]
+            yield C2PA, bytes(data[place + 8 : place + 8 + size])
         place += 12 + size
 
 
-def _webp(data: bytes) -> Iterator[Part]:
+def _webp(data: memoryview) -> Iterator[Part]:
     place = 12
     while place + 8 <= len(data):
         kind, size = struct.unpack_from("<4sI", data, place)
         if kind in (b"EXIF", b"XMP ", b"C2PA"):
-            content = data[place + 8 : place + 8 + size]
+            content = bytes(data[place + 8 : place + 8 + size])
             yield {b"EXIF": "exif", b"XMP ": XMP, b"C2PA": C2PA}[kind], content.removeprefix(b"Exif\0\0")
         place += 8 + size + size % 2
 

@@ -62,7 +62,7 @@ class Policy:
         if self.images["encoding"] == ORIGINAL:
             nothing = pa.repeat("", len(table))
             images = table["image"].combine_chunks().field("bytes")
-            found = pa.array([marks_of(image.as_buffer().to_pybytes()) for image in images], PACKED.field("marks").type)
+            found = pa.array([marks_of(memoryview(image.as_buffer())) for image in images], PACKED.field("marks").type)
             known = {name: table[name] for name in table.column_names} | {"marks": found}
             return pa.table([known.get(name, nothing) for name in PACKED.names], schema=PACKED)
         with ThreadPoolExecutor(2) as pool:
