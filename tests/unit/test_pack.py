@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import datasets
@@ -66,7 +67,7 @@ def test_rows_of_several_shards_and_row_groups_in_the_order_of_the_list(place, p
     before = {shard: pq.read_table(place.folder / f"{shard}.parquet").to_pylist() for shard, _ in chosen}
     for row, (shard, number) in zip(packed.to_pylist(), chosen, strict=True):
         assert row["image"] == place.rows[shard, number]["image"]
-        untouched = {"processing": "", "origin_sha256": ""}
+        untouched = {"processing": "", "origin_sha256": "", "marks": []}
         assert row == {name: before[shard][number][name] for name in PACKED.names if name not in untouched} | untouched
     assert f"{len(chosen)} of {len(chosen)} images" in place.progress.streams[0].getvalue()
 
@@ -190,4 +191,6 @@ def test_a_missing_shard_is_named(place, picture):
 
 def test_the_schema_is_the_one_the_hub_reads(place, picture):
     place.take("real-00000", [picture()])
-    assert place.pack([("a/real-00000", 0)]).schema.metadata == hub_schema().metadata
+    metadata = place.pack([("a/real-00000", 0)]).schema.metadata
+    assert metadata[b"huggingface"] == hub_schema().metadata[b"huggingface"]
+    assert json.loads(metadata[b"touchstone"])["table"] == "packed"

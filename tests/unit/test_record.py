@@ -32,7 +32,7 @@ from touchstone.record import (
 def test_every_table_adds_columns_to_the_one_before():
     assert set(ITEM.names) | set(FACTS.names) | set(STATE.names) | {"image", "generation", "scrape"} == set(TAKEN.names)
     assert set(SCREENED.names) < set(SELECTED.names)
-    assert set(PACKED.names) - {"processing", "origin_sha256"} < set(TAKEN.names)
+    assert set(PACKED.names) - {"processing", "origin_sha256", "marks"} < set(TAKEN.names)
     assert set(MANIFEST.names) == set(PACKED.names) - {"image"} | {"group", "split", "file", "row"}
     for schema in (SCREENED, PACKED, MANIFEST):
         for field in schema:

@@ -127,4 +127,5 @@ rule write_perturbed:
 
 
 include: "export_elsa.smk"
+include: "export_publish.smk"
 include: "protocols.smk"

@@ -1,8 +1,8 @@
 """publish: what a user needs to trust the dataset, and to pass it on.
 
 In:  packed shards, selection and ledger, what the audit found, and the cards of the origins.
-Out: manifest.parquet, README.md, croissant.json, summary.txt. Where a gate failed there is a report,
-     and no README.md: the build stops.
+Out: manifest.parquet, README.md, citations.bib, croissant.json, summary.txt. Where a gate failed there is a
+     report, and no README.md: the build stops. `snakemake verify` reads the finished dataset again, and makes nothing.
 """
 
 
@@ -28,6 +28,20 @@ rule write_manifest:
         "../scripts/write_manifest.py"
 
 
+rule verify:
+    log:
+        "logs/verify/dataset.log",
+    conda:
+        "../../envs/touchstone.yaml"
+    resources:
+        mem_mb=growing(TABLE_MB),
+        runtime=growing(240),
+    params:
+        folder=f"results/{DATASET}",
+    script:
+        "../scripts/verify.py"
+
+
 rule write_card:
     input:
         manifest="results/{dataset}/manifest.parquet",
@@ -36,6 +50,7 @@ rule write_card:
         report="results/{dataset}/report.html",
     output:
         readme="results/{dataset}/README.md",
+        citations="results/{dataset}/citations.bib",
     log:
         "logs/write_card/{dataset}.log",
     benchmark:
@@ -50,6 +65,7 @@ rule write_card:
         about=ABOUT,
         images=CATALOGUE.dataset["images"],
         protocols=CATALOGUE.dataset["protocols"],
+        datasheet=CATALOGUE.dataset["datasheet"],
         dataset_file=f"{DATASET}.yaml",
     script:
         "../scripts/write_card.py"

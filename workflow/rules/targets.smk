@@ -58,7 +58,14 @@ def tables():
 
 def published():
     """What users of the finished dataset read."""
-    names = ("gates.json", "report.html", "README.md", "croissant.json", "summary.txt")
+    names = (
+        "gates.json",
+        "report.html",
+        "README.md",
+        "citations.bib",
+        "croissant.json",
+        "summary.txt",
+    )
     return [f"results/{DATASET}/{name}" for name in names]
 
 

@@ -1,6 +1,7 @@
 """Write the dataset card, if the dataset passes its gates."""
 
 from touchstone.audit.gates import require_passed
+from touchstone.citations import write_citations
 from touchstone.dataset_card import write_card
 from touchstone.job import job
 
@@ -15,5 +16,7 @@ with job(snakemake.log[0], "publish", "dataset card") as progress:
         **snakemake.params.about,
         images=snakemake.params.images,
         protocols=snakemake.params.protocols,
+        datasheet=snakemake.params.datasheet,
         progress=progress,
     )
+    write_citations(cards=snakemake.params.cards, citations=snakemake.output.citations, progress=progress)

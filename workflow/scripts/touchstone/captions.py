@@ -35,3 +35,31 @@ def by_image(document: dict, name: str) -> dict[int, list[str]]:
 def last_of_image(document: dict, name: str) -> dict[int, str]:
     """``{image id: caption}``; of several the last in the file, as AI-GenBench takes it."""
     return dict(by_annotation(document, name).values())
+
+
+def owners(document: dict, name: str) -> dict[int, dict[str, str]]:
+    """``{image id: {licence, source_url}}`` of the photographs whose licence the file tells, by its address and Flickr's.
+
+    Raises:
+        TouchstoneError: The file ``name`` tells of photographs in another way.
+    """
+    try:
+        licences = {entry["id"]: _licence(entry) for entry in document.get("licenses", [])}
+        return {
+            int(entry["id"]): {"licence": licences[entry["license"]], "source_url": entry.get("flickr_url", "")}
+            for entry in document.get("images", [])
+            if entry.get("license") in licences
+        }
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise TouchstoneError(
+            f"the file tells no licences as COCO does ({type(error).__name__}: {error})",
+            where=name,
+            mend="get the annotations again",
+        ) from None
+
+
+def _licence(entry: dict) -> str:
+    """``CC-BY-NC-2.0`` of http://creativecommons.org/licenses/by-nc/2.0/; others by their names."""
+    if match := re.search(r"creativecommons\.org/licenses/([a-z-]+)/([0-9.]+)", entry.get("url", "")):
+        return f"CC-{match[1].upper()}-{match[2]}"
+    return {"United States Government Work": "US-Government-Work"}.get(entry["name"], entry["name"])

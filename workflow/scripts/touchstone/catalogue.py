@@ -14,6 +14,7 @@ from touchstone.checking import load_checked, suggest
 from touchstone.errors import TouchstoneError
 from touchstone.parts import REAL, RESERVED, Part, models_in, numbered
 from touchstone.quotas import check_protocols, wanted_parts
+from touchstone.recipes import settings
 from touchstone.suffixes import is_streamed
 
 GPUS_PER_NODE = 4
@@ -32,8 +33,10 @@ class Catalogue:
     """
 
     def __init__(self, config: dict, home: str | Path):
-        self.home = Path(home)
         load_checked("config", "config/config.yaml", config)
+        if "recipe" in config:
+            config, home = settings(config)
+        self.home = Path(home)
         self.config = config
         self.models = self._shared_table("models")
         self.generators = self._shared_table("generators")
@@ -203,9 +206,12 @@ class Catalogue:
         ]
 
     def published_cards(self) -> dict:
-        """What the report and the dataset card tell of each origin."""
-        told = ("title", "homepage", "licence", "access", "citation", "kind")
-        return {origin: {key: self.card(origin).get(key, "") for key in told} for origin in self.origins}
+        """What the report and the dataset card tell of each origin, and of those whose images they vary."""
+        told = ("title", "homepage", "licence", "access", "citation", "kind", "redistribution")
+        return {
+            origin: {key: self.card(origin).get(key, "") for key in told} | {"made_from": self.source_of_pairs(origin) or ""}
+            for origin in dict.fromkeys([*self.origins, *self.cards])
+        }
 
     def generator_table(self, origin: str) -> dict:
         """``{key: {name, released}}`` of the origin's generators."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from touchstone.citations import entry
 from touchstone.dataset_card import COLUMNS, TEMPLATES, tally
 from touchstone.files import read_json, sha256_of, write_json
 from touchstone.progress import Progress
@@ -61,7 +62,7 @@ def write_croissant(
         "url": next((card["homepage"] for card in cards.values() if card["homepage"]), ""),
         "version": f"1.0.0+{counted['root_hash'][:12]}",
         "datePublished": datetime.datetime.fromtimestamp(Path(manifest).stat().st_mtime, datetime.UTC).date().isoformat(),
-        "citeAs": "\n\n".join(card["citation"].strip() for card in cards.values() if card.get("citation")),
+        "citeAs": "\n\n".join(entry(origin, card) for origin, card in cards.items()),
         "creator": {"@type": "sc:Organization", "name": "the origins named in README.md, put together with Touchstone"},
         "isLiveDataset": False,
         "distribution": [

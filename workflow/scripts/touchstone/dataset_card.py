@@ -11,14 +11,15 @@ import jinja2
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 
-from touchstone import policies
+from touchstone import policies, redistribution
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_text
+from touchstone.hub_metadata import hub_metadata
 from touchstone.progress import Progress, size
 from touchstone.protocols import phrase
 from touchstone.record import KEPT, REASONS
+from touchstone.versions import read_table
 
 TEMPLATES = Path(__file__).parents[2] / "report"
 
@@ -63,16 +64,8 @@ COLUMNS = {
     "scrape": "status, time and engine of an image downloaded here; null for others",
     "processing": "what was done to the image when the dataset was packed; empty if the bytes are the origin's",
     "origin_sha256": "of the origin's bytes, if they are not these",
+    "marks": "what the file says of its making: c2pa, ai_source, prompt, software, xmp, iptc",
 }
-
-# Licences by the names the hub knows; others are described as `other`.
-# Source: https://huggingface.co/docs/hub/repositories-licenses
-HUB_LICENCES = (
-    *("apache-2.0", "mit", "openrail", "creativeml-openrail-m", "openrail++", "bsd-2-clause", "bsd-3-clause", "unlicense"),
-    *("cc", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"),
-    *("cc-by-nc-2.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-nd-3.0", "cc-by-nc-nd-4.0"),
-    *("cc-by-nc-sa-2.0", "cc-by-nc-sa-3.0", "cc-by-nc-sa-4.0", "odc-by", "odbl", "pddl", "gpl-3.0", "agpl-3.0"),
-)
 
 
 def write_card(
@@ -90,19 +83,21 @@ def write_card(
     note: str = "",
     images: dict | None = None,
     protocols: dict | None = None,
+    datasheet: dict | None = None,
 ) -> None:
     """Write the README.md of a finished dataset.
 
     Args:
         manifest: ``manifest.parquet`` of the dataset.
         ledger: ``ledger.parquet`` of the dataset.
-        cards: Title, homepage, licence, access, citation and kind of each origin.
+        cards: Title, homepage, licence, access, citation, kind and redistribution of each origin.
         name: The dataset's name, as its file is called.
         splits: Share of each split, in the order to name them.
         readme: The file to write, in the dataset's folder.
         note: A sentence on the limits of this build, such as a model with random weights.
         images: The dataset's image policy; none is the bytes as they came.
         protocols: The dataset's protocols, by name.
+        datasheet: Answers that no table knows: purpose, authors, funding, ethics, contact.
 
     Raises:
         TouchstoneError: Ledger and manifest do not count the same images.
@@ -111,11 +106,20 @@ def write_card(
     template = environment().get_template("dataset_card.md.j2")
     text = template.render(
         counted, cards=cards, name=name, title=title, description=description, seed=seed, note=note,
-        columns=COLUMNS, hub=_hub_metadata(title, counted), shares=splits, policy=policies.sentence(images or {}),
+        columns=COLUMNS, hub=hub_metadata(title, counted), shares=splits, policy=policies.sentence(images or {}),
         protocols={key: phrase(protocol) for key, protocol in (protocols or {}).items()},
+        words=redistribution.WORDS, left_out=_left_out(counted["parts"]), datasheet=datasheet or {},
     )  # fmt: skip
     write_text(readme, text)
     progress.finish(f"{counted['images']:,} images described")
+
+
+def _left_out(parts: list[dict]) -> Counter:
+    """Images of each origin that are left out because they may not be passed on."""
+    left: Counter = Counter()
+    for part in parts:
+        left[part["origin"]] += part["rejected"]["not_redistributable"]
+    return left if left.total() else Counter()
 
 
 def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
@@ -134,7 +138,7 @@ def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
     parts: dict[tuple, dict] = {}
     reasons: Counter = Counter()
     wanted: dict[tuple, int] = {}
-    for row in pq.read_table(ledger).to_pylist():
+    for row in read_table(ledger, "ledger").to_pylist():
         key = (int(row["part"] != "real"), row["origin"], row["generator"])
         part = parts.setdefault(key, {"wanted": 0, "drawn": 0, "kept": 0, "splits": Counter(), "rejected": Counter()})
         wanted[(key, row["part"])] = row["wanted"]
@@ -149,9 +153,10 @@ def tally(manifest: str, ledger: str, splits: Iterable[str]) -> dict:
         parts[key]["wanted"] += quota
     for part in parts.values():
         part["missing"] = max(part["wanted"] - part["kept"], 0)
-    held = pq.read_table(
+    held = read_table(
         manifest,
-        columns=["label", "origin", "generator", "split", "n_bytes", "licence"],
+        "manifest",
+        ["label", "origin", "generator", "split", "n_bytes", "licence"],
         read_dictionary=["origin", "generator", "split", "licence"],
     ).unify_dictionaries()
     _check_sums(parts, held, ledger)
@@ -206,35 +211,3 @@ def _check_sums(parts: dict[tuple, dict], held: pa.Table, ledger: str) -> None:
                 where=f"{ledger}: origin {origin}, {generator or 'real'}, split {split}",
                 mend="delete the dataset's ledger.parquet and manifest.parquet and build again",
             )
-
-
-def _hub_metadata(title: str, counted: dict) -> str:
-    """The README's YAML front matter.
-
-    Source: datasetcard.md of huggingface_hub; several licences are `other` with their names.
-    """
-    licences = list(counted["licences"])
-    if len(licences) == 1 and licences[0].lower() in HUB_LICENCES:
-        licence = {"license": licences[0].lower()}
-    else:
-        names = ", ".join(licences)
-        licence = {"license": "other", "license_name": "mixed" if len(licences) > 1 else "see-origin", "license_details": names}
-    files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in counted["splits"]]
-    metadata = {
-        "pretty_name": " ".join(title.split()),
-        **licence,
-        "task_categories": ["image-classification"],
-        "tags": ["image", "ai-generated-image-detection", "synthetic-images", "touchstone"],
-        "size_categories": [_size_category(counted["images"])],
-        "configs": [{"config_name": "default", "data_files": files}],
-    }
-    return yaml.safe_dump(metadata, sort_keys=False, allow_unicode=True, width=1000)
-
-
-def _size_category(images: int) -> str:
-    """The hub's name for a number of rows: ``n<1K``, ``1K<n<10K`` ... ``n>1T``."""
-    names = ["1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T"]
-    power = next((power for power in range(len(names)) if images < 1000 * 10**power), len(names))
-    if power == 0:
-        return "n<1K"
-    return f"{names[power - 1]}<n<{names[power]}" if power < len(names) else "n>1T"

@@ -16,6 +16,7 @@ from touchstone.members import is_member
 from touchstone.parts import numbered
 from touchstone.progress import Progress
 from touchstone.record import ITEM
+from touchstone.versions import read_table
 
 DRAWN = pa.schema([ITEM.field("id"), ("part", pa.string()), ("rank", pa.int64()), ("shard", pa.string()), ("row", pa.int32())])
 PICK = pa.schema([*ITEM, ("rank", pa.int64())])
@@ -55,7 +56,7 @@ def draw_origin(
     Raises:
         TouchstoneError: The origin holds no item at all of a part.
     """
-    table = pq.read_table(index)
+    table = read_table(index, "index")
     everything = []
     progress.start(sum(part["drawn"] for part in parts))
     for part in parts:

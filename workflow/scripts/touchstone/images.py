@@ -29,7 +29,7 @@ ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 _one_large = threading.Lock()
 _quiet = threading.Lock()
-_inside = 0  # threads in _without_warnings
+_inside = 0  # threads in without_warnings
 _saved = warnings.catch_warnings()
 
 
@@ -54,7 +54,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
     """
     if len(data) > max_bytes:
         raise BadImage("too_many_bytes", f"{len(data):,} bytes")
-    with _without_warnings():  # such as Pillow's own of bombs; max_pixels is checked below
+    with without_warnings():  # such as Pillow's own of bombs; max_pixels is checked below
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except Image.DecompressionBombError as error:
@@ -76,7 +76,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
 
 
 @contextmanager
-def _without_warnings() -> Iterator[None]:
+def without_warnings() -> Iterator[None]:
     """No warnings while any thread is inside: what to ignore is one list for all, so the first in saves it."""
     global _inside, _saved
     with _quiet:

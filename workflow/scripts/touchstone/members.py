@@ -19,6 +19,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import replacing, sha256_of
 from touchstone.progress import Progress
 from touchstone.record import KEPT
+from touchstone.versions import read_table
 
 MEMBERS = pa.schema([("id", pa.string()), ("split", pa.string())])
 FOUND, REPLACED, MISSING, SUBSTITUTE = "found", "rejected", "missing", "substitute"
@@ -89,7 +90,7 @@ def write_membership(*, members: str, selection: str, membership: str, progress:
     The csv has ``id, split, status, origin, part, reason``. A status is ``found``; ``rejected`` with the reason;
     ``missing``, if no origin holds it; or ``substitute``, an image that no list names.
     """
-    table = pq.read_table(selection, columns=["id", "origin", "part", "state", "reason", "split"])
+    table = read_table(selection, "selection", ["id", "origin", "part", "state", "reason", "split"])
     listed = pq.read_table(members)
     progress.start(len(listed), "ids")
     place = pc.index_in(listed["id"], value_set=table["id"].combine_chunks())

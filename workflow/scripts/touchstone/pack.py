@@ -73,7 +73,7 @@ def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
 def _tables(path: Path, wanted: list[dict]) -> Iterator[pa.Table]:
     """Wanted rows of a take shard, row group by row group, each image held against its checksum."""
     rows = [int(pick["row"]) for pick in wanted]
-    with open_shard(path) as file:
+    with open_shard(path, "taken") as file:
         if max(rows) >= file.metadata.num_rows:
             raise _damaged(path, f"it has {file.metadata.num_rows} rows, the list asks for row {max(rows)}")
         first = 0

@@ -16,9 +16,11 @@ from touchstone.chains import decode, encode, shrunk, square
 from touchstone.exports.packed import suffix
 from touchstone.files import replacing
 from touchstone.images import measure
+from touchstone.marks import marks_of
 from touchstone.perturb import drawn
 from touchstone.progress import Progress
 from touchstone.record import FACTS, KEPT, PACKED, table_of
+from touchstone.versions import read_table
 
 ORIGINAL, MATCH = "original", "match"
 FORMATS = pa.schema(
@@ -31,7 +33,7 @@ Target = tuple[str, int | None, str]  # encoding, quality (None is lossless), ch
 def count_formats(*, selection: str, formats: str, progress: Progress) -> None:
     """Write ``FORMATS``: how many kept real images have each encoding; what ``match`` draws from."""
     keys = FORMATS.names[:3]
-    reals = pq.read_table(selection, columns=keys, filters=[("state", "==", KEPT), ("label", "==", 0)])
+    reals = read_table(selection, "selection", keys, filters=[("state", "==", KEPT), ("label", "==", 0)])
     table = reals.group_by(keys).aggregate([([], "count_all")]).rename_columns(FORMATS.names)
     table = table.sort_by([(key, "ascending") for key in keys])
     with replacing(formats) as temporary:
@@ -59,8 +61,10 @@ class Policy:
         """Rows of take shards as rows of ``record.PACKED``."""
         if self.images["encoding"] == ORIGINAL:
             nothing = pa.repeat("", len(table))
-            columns = [table[name] if name in table.column_names else nothing for name in PACKED.names]
-            return pa.table(columns, schema=PACKED)
+            images = table["image"].combine_chunks().field("bytes")
+            found = pa.array([marks_of(memoryview(image.as_buffer())) for image in images], PACKED.field("marks").type)
+            known = {name: table[name] for name in table.column_names} | {"marks": found}
+            return pa.table([known.get(name, nothing) for name in PACKED.names], schema=PACKED)
         with ThreadPoolExecutor(2) as pool:
             return table_of(list(pool.map(self._processed, table.to_pylist())), PACKED)
 
@@ -76,7 +80,7 @@ class Policy:
     def _processed(self, row: dict) -> dict:
         target = self.target(row)
         if target is None:
-            return row | {"processing": "", "origin_sha256": ""}
+            return row | {"processing": "", "origin_sha256": "", "marks": marks_of(row["image"]["bytes"])}
         kind, quality, subsampling = target
         image, done = decode(row["image"]["bytes"]), []
         if side := self.images.get("square"):
@@ -88,7 +92,7 @@ class Policy:
         path = f"{row['image']['path'].rpartition('.')[0]}.{suffix(kind)}"
         facts = {name: None for name in FACTS.names} | measure(data)
         processed = {"image": {"bytes": data, "path": path}, "processing": ", ".join(done), "origin_sha256": row["sha256"]}
-        return row | facts | processed
+        return row | facts | processed | {"marks": marks_of(data)}
 
 
 def _alike(row: dict) -> Target:

@@ -24,6 +24,7 @@ from touchstone.files import replacing
 from touchstone.parts import apportion
 from touchstone.progress import Progress
 from touchstone.record import KEPT
+from touchstone.versions import read_table
 
 COLUMNS = ["id", "split", "label", "origin", "generator", "content", "file", "row"]
 FOLDS = ["protocol", "fold", "role", "split", "cell"]
@@ -56,14 +57,14 @@ def write_protocols(
     Raises:
         TouchstoneError: A protocol has a single cell, or holds out what is not there.
     """
-    table = pq.read_table(manifest, columns=COLUMNS)
+    table = read_table(manifest, "manifest", COLUMNS)
     progress.start(len(protocols), "protocols")
     names = table["generator"].to_numpy(zero_copy_only=False)
     known = {name: generators.get(name, {}) for name in dict.fromkeys(names.tolist())}
     for column in ("family", "released"):
         values = {name: entry.get(column) for name, entry in known.items()} | {"": None}
         table = table.append_column(column, pa.array([values[name] for name in names.tolist()], pa.string()))
-    kept = pq.read_table(selection, columns=["id", "group"], filters=[("state", "==", KEPT)]).combine_chunks()
+    kept = read_table(selection, "selection", ["id", "group"], filters=[("state", "==", KEPT)]).combine_chunks()
     group = kept["group"].take(pc.index_in(table["id"], value_set=kept["id"].combine_chunks())).to_numpy()
     table = table.append_column("group", pa.array(group))
     rows = []

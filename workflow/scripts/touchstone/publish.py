@@ -18,6 +18,7 @@ from touchstone.files import read_json, replacing, write_text
 from touchstone.progress import Progress
 from touchstone.record import KEPT, MANIFEST, PACKED
 from touchstone.shards import read_shard
+from touchstone.versions import read_table, stamped
 
 IN_ROOT_HASH = ("id", "sha256", "split", "label", "generator")
 
@@ -45,7 +46,7 @@ def write_manifest(
     _delete_remains(packed, Path(folder), progress)
     progress.start(len(packed), "shards")
     hashed = pa.concat_tables(_with_split(path, IN_ROOT_HASH) for path in packed)
-    kept = pc.sum(pq.read_table(ledger, filters=[("state", "==", KEPT)])["items"]).as_py() or 0
+    kept = pc.sum(read_table(ledger, "ledger", filters=[("state", "==", KEPT)])["items"]).as_py() or 0
     if kept != len(hashed):
         raise TouchstoneError(
             f"the ledger says {kept:,} images were kept, the shards hold {len(hashed):,}",
@@ -53,10 +54,10 @@ def write_manifest(
             mend=f"remake them: rm -r {folder}/data and run again",
         )
     metadata = {"root_hash": root_hash(hashed), "code": code}
-    groups = pq.read_table(selection, columns=["id", "group"], filters=[("state", "==", KEPT)])
+    groups = read_table(selection, "selection", ["id", "group"], filters=[("state", "==", KEPT)])
     with (
         replacing(manifest) as temporary,
-        pq.ParquetWriter(temporary, MANIFEST.with_metadata(metadata), compression="zstd") as writer,
+        pq.ParquetWriter(temporary, stamped(MANIFEST.with_metadata(metadata)), compression="zstd") as writer,
     ):
         for path in sorted(packed):
             table = _with_split(path, [field.name for field in PACKED if field.name != "image"])
@@ -93,7 +94,7 @@ def root_hash(table: pa.Table) -> str:
 
 def write_summary(*, ledger: str, manifest: str, gates: str, folder: str, summary: str) -> None:
     """Write, and print, the few lines that end a build: kept, rejected, warnings, and where it all lies."""
-    sums = pq.read_table(ledger)
+    sums = read_table(ledger, "ledger")
     kept, rejected = ({}, {})
     for row in sums.to_pylist():
         key, target = (row["split"], kept) if row["state"] == KEPT else (row["reason"], rejected)
@@ -127,7 +128,7 @@ def _line(name: str, counts: dict) -> str:
 
 def _with_split(path: str, columns: Iterable[str]) -> pa.Table:
     """Columns of a packed shard, and the split its folder is called after."""
-    table = read_shard(path, [name for name in columns if name != "split"]).replace_schema_metadata()
+    table = read_shard(path, [name for name in columns if name != "split"], "packed").replace_schema_metadata()
     return table.append_column("split", pa.repeat(Path(path).parent.name, len(table)))
 
 

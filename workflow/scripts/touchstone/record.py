@@ -148,6 +148,7 @@ PACKED = pa.schema(
         *[field for field in TAKEN if field.name not in ("state", "reason", "detail", "source_file", "source_member")],
         ("processing", pa.string()),  # what the dataset's image policy did; empty if the bytes are the origin's
         ("origin_sha256", pa.string()),  # of the origin's bytes, where they are not these
+        ("marks", STRINGS),  # of marks.MARKS: what the packed bytes say of their making
     ]
 )
 
@@ -186,6 +187,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),
     "exact_duplicate": ("choice", "the same pixels are kept under another id"),
     "spare": ("choice", "drawn in reserve and not needed"),
+    "not_redistributable": ("choice", "its origin does not allow, or not state, that it may be passed on"),
 }
 
 

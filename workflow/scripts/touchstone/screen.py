@@ -23,6 +23,7 @@ from touchstone.image_lists import on_list, read_list
 from touchstone.progress import Progress
 from touchstone.record import REJECTED, SCREENED, TAKEN_OK
 from touchstone.shards import read_shard
+from touchstone.versions import stamped
 
 FACTS = ["phash", "luma_std", "source_url"]  # needed here and not passed on
 
@@ -61,7 +62,7 @@ def screen(
             table.schema.get_field_index(name), SCREENED.field(name), pa.array(values, SCREENED.field(name).type)
         )
     with replacing(out) as temporary:
-        pq.write_table(table.select(SCREENED.names).cast(SCREENED), temporary, compression="zstd")
+        pq.write_table(table.select(SCREENED.names).cast(stamped(SCREENED)), temporary, compression="zstd")
     progress.finish(f"{len(table):,} items in {len(np.unique(group)):,} groups, {state.count():,} rejected here")
 
 
@@ -103,7 +104,7 @@ def _origin(drawn: str, shards: dict[tuple[str, str], str], progress: Progress) 
     for shard in pc.unique(draw["shard"]).to_pylist():
         wanted = draw.filter(pc.equal(draw["shard"], shard))
         path = shards[origin, shard]
-        taken = read_shard(path, ["id", *columns])
+        taken = read_shard(path, ["id", *columns], "taken")
         if not taken["id"].equals(wanted["id"]):
             raise TouchstoneError(
                 "a shard does not hold exactly the items that were drawn for it",

@@ -16,6 +16,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
 from touchstone.images import BadImage, measure
 from touchstone.record import REJECTED, TAKEN, TAKEN_OK, table_of
+from touchstone.versions import require, stamped
 
 ROW_GROUP_BYTES = 4_000_000  # of image bytes: few enough that one image can be read at random
 ROW_GROUP_ROWS = 100
@@ -87,7 +88,7 @@ class ShardWriter:
 def shard_writer(path: str | os.PathLike, schema: pa.Schema = TAKEN) -> Iterator[ShardWriter]:
     """A writer whose file appears at ``path`` when the body ends well, whole or not at all."""
     with replacing(path) as temporary:
-        writer = ShardWriter(temporary, schema)
+        writer = ShardWriter(temporary, stamped(schema))
         try:
             yield writer
         finally:
@@ -105,27 +106,29 @@ def read_picks(path: str | os.PathLike) -> list[dict]:
     return pq.read_table(path).to_pylist()
 
 
-def open_shard(path: str | os.PathLike) -> pq.ParquetFile:
+def open_shard(path: str | os.PathLike, table: str = "") -> pq.ParquetFile:
     """Open a shard for reading; every page is checked against its checksum when it is read.
 
+    Args:
+        table: ``taken`` or ``packed``: the shard must be of the version that is written today.
+
     Raises:
-        TouchstoneError: It is missing or damaged.
+        TouchstoneError: It is missing, damaged or of another version.
     """
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        file = pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise TouchstoneError("a shard is missing", where=path, mend=f"make it: snakemake {path}") from None
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, error) from None
+    if table:
+        require(file.schema_arrow, table, path)
+    return file
 
 
-def read_shard(path: str | os.PathLike, columns: list[str] | None = None) -> pa.Table:
-    """All rows of a shard.
-
-    Raises:
-        TouchstoneError: It is missing or damaged.
-    """
-    with open_shard(path) as file:
+def read_shard(path: str | os.PathLike, columns: list[str] | None = None, table: str = "") -> pa.Table:
+    """All rows of a shard; ``table`` and errors as for ``open_shard``."""
+    with open_shard(path, table) as file:
         try:
             return file.read(columns=columns)
         except (pa.ArrowException, OSError, ValueError) as error:

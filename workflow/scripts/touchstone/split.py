@@ -23,6 +23,7 @@ from touchstone.members import listed_split
 from touchstone.parts import apportion, numbered
 from touchstone.progress import Progress
 from touchstone.record import KEPT, LEDGER, REJECTED, SELECTED, TAKEN_OK
+from touchstone.versions import read_table, stamped
 
 SPARE = -1
 BATCH = 1 << 17  # rows read and written at a time
@@ -77,7 +78,7 @@ def split(
 
 def _read(screen: str, columns: list[str]) -> pa.Table:
     texts = [name for name in ("origin", "part", "state", "shard") if name in columns]
-    return pq.read_table(screen, columns=columns, read_dictionary=texts).unify_dictionaries()
+    return read_table(screen, "screen", columns, read_dictionary=texts).unify_dictionaries()
 
 
 def _cells(table: pa.Table, plan: list[dict], screen: str) -> np.ndarray:
@@ -172,7 +173,10 @@ def _write_selection(
 ) -> None:
     keys = ["origin", "part", "generator", "state", "step", "reason", "split"]
     sums, start = [], 0
-    with replacing(selection) as temporary, pq.ParquetWriter(temporary, SELECTED, compression="zstd") as writer:
+    with (
+        replacing(selection) as temporary,
+        pq.ParquetWriter(temporary, stamped(SELECTED), compression="zstd") as writer,
+    ):
         for table in _batches(screen):
             here = slice(start, start + len(table))
             table = _judged(table, plan, names, kept[here], place[here], cell[here], packed[here])
@@ -185,11 +189,11 @@ def _write_selection(
     total = total.sort_by([(key, "ascending") for key in keys])
     wanted = {(part["origin"], part["part"]): sum(part["targets"].values()) for part in plan}
     column = [wanted[key] for key in zip(total["origin"].to_pylist(), total["part"].to_pylist(), strict=True)]
-    total = total.append_column("wanted", pa.array(column, pa.int64())).select(LEDGER.names).cast(LEDGER)
+    total = total.append_column("wanted", pa.array(column, pa.int64())).select(LEDGER.names)
     if (pc.sum(total["items"]).as_py() or 0) != len(kept):
         raise TouchstoneError("the ledger does not close", where=ledger, mend="report this; it is a defect of Touchstone")
     with replacing(ledger) as temporary:
-        pq.write_table(total, temporary, compression="zstd")
+        pq.write_table(total.cast(stamped(LEDGER)), temporary, compression="zstd")
 
 
 def _judged(

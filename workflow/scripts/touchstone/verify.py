@@ -19,7 +19,7 @@ SHOWN = 20  # faults named one by one
 
 
 def verify(*, folder: str, progress: Progress) -> str:
-    """Hash every image of the dataset in ``folder`` again, and compare all with its manifest.
+    """Hash every image of the dataset in ``folder`` again, and compare all with its manifest; its cards must name the root hash.
 
     Returns:
         The root hash.
@@ -41,6 +41,9 @@ def verify(*, folder: str, progress: Progress) -> str:
     found = root_hash(table)
     faults = [] if stated == found else [f"{manifest}: its rows have root hash {found}, it says {stated or 'none'}"]
     listed = {part["file"]: part["row_count"] for part in table.group_by("file").aggregate([("row", "count")]).to_pylist()}
+    for card in (Path(folder, name) for name in ("README.md", "croissant.json")):
+        if card.exists() and found not in card.read_text(encoding="utf-8"):
+            faults.append(f"{card}: it does not name the root hash {found}")
     here = {path.relative_to(folder).as_posix() for path in Path(folder, "data").rglob("*.parquet")}
     faults += [f"{name}: a file that the manifest does not list" for name in sorted(here - set(listed))]
     progress.start(len(table), "images")

@@ -7,17 +7,18 @@ a dataset whose two classes were encoded alike it does no better than chance.
 from __future__ import annotations
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from touchstone.audit.probe import probe, sample
 from touchstone.draw import rank_keys
 from touchstone.files import write_json
+from touchstone.marks import MARKS
 from touchstone.progress import Progress
+from touchstone.versions import read_table
 
 MOST = 5000  # images of a class that a probe looks at
 # Facts, and by which policy both classes come to have the same.
 ENCODING = ("format", "mode", "bit_depth", "frames", "chroma_subsampling", "progressive", "has_exif", "has_icc")
-ENCODING_NUMBERS = ("jpeg_quality", "bytes_per_pixel", "n_bytes")
+ENCODING_NUMBERS = ("jpeg_quality", "bytes_per_pixel", "n_bytes", *(f"mark_{mark}" for mark in MARKS))
 SIZE = ("width", "height", "aspect", "multiple_of")
 MENDS = {"encoding": "one encoding for both classes", "size": "one size for both classes"}
 TEXTS = ("format", "mode", "chroma_subsampling")
@@ -35,8 +36,8 @@ def probe_shortcuts(*, manifest: str, seed: int, out: str, progress: Progress) -
             most telling ``fact``. ``without`` is the probe's result with the facts of a policy
             (``encoding``, ``size``) taken away: what that policy would leave.
     """
-    columns = ["id", "label", "generator", "group", "width", "height", "n_bytes", *ENCODING, "jpeg_quality"]
-    table = pq.read_table(manifest, columns=columns)
+    columns = ["id", "label", "generator", "group", "width", "height", "n_bytes", *ENCODING, "jpeg_quality", "marks"]
+    table = read_table(manifest, "manifest", columns)
     names, features = features_of(table)
     label, group = table["label"].to_numpy(), table["group"].to_numpy()
     generator = np.array(table["generator"].to_pylist(), dtype=object)
@@ -88,6 +89,9 @@ def features_of(table) -> tuple[list[str], np.ndarray]:
             columns[name] = np.argsort(np.argsort(-np.bincount(codes), kind="stable"))[codes]
         else:
             columns[name] = values.cast("float64").to_numpy(zero_copy_only=False)
+    marks = table["marks"].to_pylist()
+    for mark in sorted(set().union(*(found or () for found in marks))):
+        columns[f"mark_{mark}"] = np.array([mark in (found or ()) for found in marks])
     return list(columns), np.stack(list(columns.values()), axis=1).astype(np.float32)
 
 

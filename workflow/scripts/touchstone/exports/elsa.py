@@ -10,12 +10,12 @@ import csv
 from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from touchstone.exports.packed import drop_remains, file_name, new_folder, put, rows
 from touchstone.files import read_json, replacing, write_json
 from touchstone.progress import Progress
 from touchstone.shards import read_shard
+from touchstone.versions import read_table
 
 REAL = ["id", "url", "caption", "nsfw", "filepath", "sha256"]
 
@@ -76,7 +76,7 @@ def _real(row: dict, path: str) -> dict:
 
 def _addresses(manifest: str) -> dict[str, str]:
     """Addresses of all real images of the dataset that have one, by id."""
-    files = pq.read_table(manifest, columns=["file"], filters=[("label", "==", 0)])["file"]
+    files = read_table(manifest, "manifest", ["file"], filters=[("label", "==", 0)])["file"]
     found: dict[str, str] = {}
     for name in sorted(pc.unique(files).to_pylist()):
         table = read_shard(Path(manifest).parent / name, ["id", "source_url"])

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from touchstone.annotations import CONTENTS, GROUPS, MODELS, Annotation
 from touchstone.exports.packed import file_name, new_folder, put, rows
 from touchstone.progress import Progress
+from touchstone.versions import read_table
 
 COLUMNS = ["image", "id", "sha256", "origin", "label", "generator", "content", "format"]
 
@@ -64,10 +64,10 @@ def _numbers(published: tuple[str, ...], names: Iterable[str]) -> dict[str, int]
 
 def _paths(manifest: str, indexes: list[str], split: str) -> dict[str, str]:
     """Path of each image of the split in its origin, but for those that two have."""
-    ids = pq.read_table(manifest, columns=["id"], filters=[("split", "==", split)])["id"]
+    ids = read_table(manifest, "manifest", ["id"], filters=[("split", "==", split)])["id"]
     found: dict[str, str] = {}
     for index in sorted(indexes):
-        table = pq.read_table(index, columns=["id", "source_file", "source_member"])
+        table = read_table(index, "index", ["id", "source_file", "source_member"])
         table = table.filter(pc.is_in(table["id"], value_set=ids.combine_chunks()))
         for name, file, member in zip(*(column.to_pylist() for column in table.columns), strict=True):
             path = name.removeprefix(f"{Path(index).parent.name}/")

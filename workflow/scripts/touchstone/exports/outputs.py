@@ -8,7 +8,8 @@ from touchstone.catalogue import Catalogue
 from touchstone.parts import REAL
 
 LABELS = ("real", "fake")
-FORMS = ("webdataset", "imagefolder", "elsa", "d3", "imaginet", "nyu", "perturbed", "robustness")
+FORMS = ("webdataset", "imagefolder", "elsa", "d3", "imaginet", "nyu", "perturbed", "robustness", "redistributable", "recipe")
+WHOLE = ("redistributable", "recipe")  # one folder each
 JPEG = range(40, 101, 5)  # qualities of the robustness series
 RESIZE = range(2, 13)  # and sizes before resizing: 256 * 12 / this
 SERIES = ("perturbed", *(f"jpeg_{quality}" for quality in JPEG), *(f"resize_{step}" for step in RESIZE))
@@ -83,6 +84,8 @@ class Exports:
 
     def of(self, form: str) -> list[str]:
         """All files and folders of a form."""
+        if form in WHOLE:
+            return [form]
         if form == "webdataset":
             return [f"webdataset/{split}-{number:06d}.tar" for split in self.counts for number in range(self.parts(split))]
         if form == "elsa":

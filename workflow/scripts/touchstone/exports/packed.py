@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from touchstone.draw import rank_keys
 from touchstone.errors import TouchstoneError
 from touchstone.record import PACKED
 from touchstone.shards import open_shard
+from touchstone.versions import read_table
 
 SUFFIXES = {"JPEG": "jpg", "TIFF": "tif"}
 
@@ -61,7 +61,7 @@ def rows(
 def _part(manifest: str, split: str, label: int | None, number: int, of: int, most_files: int) -> pa.Table:
     """Rows of the manifest (id, file, row) that belong to a part."""
     chosen = [("split", "==", split), *([("label", "==", label)] if label is not None else [])]
-    table = pq.read_table(manifest, columns=["id", "file", "row"], filters=chosen)
+    table = read_table(manifest, "manifest", ["id", "file", "row"], filters=chosen)
     files = sorted(pc.unique(table["file"]).to_pylist(), key=lambda name: hashlib.sha256(name.encode()).digest())
     decks = min(-(-len(files) // most_files), of) or 1
     mine, place, parts = set(files[number % decks :: decks]), number // decks, len(range(number % decks, of, decks))
@@ -75,7 +75,7 @@ def _part(manifest: str, split: str, label: int | None, number: int, of: int, mo
 
 def _stretch(path: Path, first: int, count: int, columns: list[str] | None) -> Iterator[dict]:
     """Rows ``first`` to ``first + count`` of a packed shard."""
-    with open_shard(path) as file:
+    with open_shard(path, "packed") as file:
         start = 0
         for group in range(file.metadata.num_row_groups):
             end = start + file.metadata.row_group(group).num_rows

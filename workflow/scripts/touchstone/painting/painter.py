@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from touchstone import __version__
 from touchstone.images import BadImage
 from touchstone.painting import mode_of, prompts
 from touchstone.painting.cascade import Cascade
@@ -130,6 +131,7 @@ class Painter:
 
         recipe, pipe = self.recipe, self.pipe
         libraries = {"diffusers": diffusers, "transformers": transformers, "torch": torch, "pillow": PIL}
+        versions = {"touchstone": __version__} | {name: module.__version__ for name, module in libraries.items()}
         return {
             "model": " + ".join(model["model"] for model in self.models),
             "model_revision": " + ".join(model["revision"] for model in self.models),
@@ -146,7 +148,7 @@ class Painter:
             "device": torch.cuda.get_device_name() if self.device == "cuda" else "cpu",
             "batch": self.batch,
             "threads": recipe.get("threads", 1),
-            "versions": ", ".join(f"{name} {module.__version__}" for name, module in libraries.items()),
+            "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
             "watermark": recipe.get("watermark", "none"),
             "safety": "checker" if getattr(pipe, "safety_checker", None) else "none",
         }

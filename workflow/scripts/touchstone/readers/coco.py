@@ -10,8 +10,12 @@ from touchstone.readers import Listing, Skip
 
 
 def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
-    """One real image per ``{train,val}2017/<12 digits>.jpg``; its captions, joined, describe it."""
-    texts = {split: captions.by_image(listing.document(f"captions_{split}.json"), f"captions_{split}.json") for split in SPLITS}
+    """One real image per ``{train,val}2017/<12 digits>.jpg``; its captions, joined, describe it, and the files of captions
+    tell its licence and whose it is."""
+    texts, owners = {}, {}
+    for split in SPLITS:
+        document = listing.document(name := f"captions_{split}.json")
+        texts[split], owners[split] = captions.by_image(document, name), captions.owners(document, name)
     for picture in listing.pictures():
         if isinstance(picture, Skip):
             yield picture
@@ -31,4 +35,4 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
                 "groups": [f"coco:{image}"],
                 "source_file": file,
                 "source_member": member,
-            }
+            } | owners[split].get(image, {})
