@@ -112,7 +112,7 @@ def manifest_schema() -> pa.Schema:
 
 
 def verdicts_of(folder) -> dict:
-    """Paths of ``gates.json`` and ``audit/shortcuts.json`` of a dataset with one gate of each verdict."""
+    """Paths of ``gates.json``, ``shortcuts.json`` and ``pixels.json`` of a dataset with one gate of each verdict."""
     gates = [
         {
             "gate": f"gate_{verdict}",
@@ -129,7 +129,10 @@ def verdicts_of(folder) -> dict:
     probe = {"auroc": 0.93, "low": 0.9, "high": 0.96, "images": 32}
     write_json(folder / "gates.json", gates)
     write_json(folder / "shortcuts.json", {"overall": probe, "facts": facts, "generators": {}, "without": {}})
-    return {"gates": str(folder / "gates.json"), "shortcuts": str(folder / "shortcuts.json")}
+    kinds = {"standard": 0, "own": 0, "no JPEG": 3}
+    tables = {"real": kinds | {"standard": 3, "own": 1}, "Painter 1.5": kinds, "Painter XL": kinds | {"standard": 2}}
+    write_json(folder / "pixels.json", {"tables": tables})
+    return {name: str(folder / f"{name}.json") for name in ("gates", "shortcuts", "pixels")}
 
 
 def ledger_table() -> pa.Table:

@@ -176,6 +176,7 @@ def test_properties_are_counted_by_class(page, manifest):
     assert shown(page, "width") == {"below 64": (0, 2), "64-127": (16, 14)}
     assert sum(real + fake for real, fake in shown(page, "bytes_per_pixel").values()) == len(manifest)
     assert float(page.by_id("guess_format")["attrs"]["data-value"]) == 1
+    assert shown(page, "tables") == {"standard": (3, 2), "own": (1, 0)}
 
 
 def test_bars_are_as_long_as_their_shares(page, manifest):

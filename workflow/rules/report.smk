@@ -39,6 +39,7 @@ rule write_report:
         thumbnails="results/{dataset}/audit/thumbnails.parquet",
         gates="results/{dataset}/gates.json",
         shortcuts="results/{dataset}/audit/shortcuts.json",
+        pixels="results/{dataset}/audit/pixels.json",
     output:
         report=report(
             "results/{dataset}/report.html",

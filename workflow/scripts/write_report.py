@@ -11,6 +11,7 @@ with job(snakemake.log[0], "publish", "report") as progress:
         thumbnails=snakemake.input.thumbnails,
         gates=snakemake.input.gates,
         shortcuts=snakemake.input.shortcuts,
+        pixels=snakemake.input.pixels,
         cards=snakemake.params.cards,
         name=snakemake.wildcards.dataset,
         report=snakemake.output.report,

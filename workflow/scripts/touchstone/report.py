@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow.parquet as pq
 
-from touchstone.audit.distributions import Distributions, Property, count_facts, guess, write_distributions
+from touchstone.audit.distributions import Distributions, Property, count_facts, guess, tables_of_jpegs, write_distributions
 from touchstone.audit.gates import merged
 from touchstone.audit.oddities import find_oddities, write_oddities
 from touchstone.dataset_card import environment, tally
@@ -28,6 +28,7 @@ def write_report(
     thumbnails: str,
     gates: str,
     shortcuts: str,
+    pixels: str,
     cards: dict[str, dict],
     name: str,
     title: str,
@@ -50,7 +51,7 @@ def write_report(
         selection: ``selection.parquet`` of the dataset, for examples of what was rejected.
         thumbnails: Pictures of each part, of ``contact_sheets.THUMBNAIL``.
         gates: ``gates.json`` of the dataset, shown in its order.
-        shortcuts: ``audit/shortcuts.json`` of the dataset.
+        shortcuts, pixels: What the audit's probes wrote.
         cards: Title, homepage, licence, access, citation and kind of each origin.
         name: The dataset's name, as its file is called.
         splits: Share of each split, in the order to show them.
@@ -64,7 +65,7 @@ def write_report(
     """
     counted = tally(manifest, ledger, splits)
     facts, odd, verdicts = count_facts(manifest), find_oddities(manifest, selection), read_json(gates)
-    properties = compare(facts)
+    properties = [*compare(facts), *compare(tables_of_jpegs(read_json(pixels)))]
     templates = environment()
     templates.filters["times"] = lambda text: text.replace(" x ", " \N{MULTIPLICATION SIGN} ").replace("-", "\N{EN DASH}")
     text = templates.get_template("report.html.j2").render(

@@ -62,6 +62,18 @@ def count_facts(manifest: str) -> Distributions:
     return Distributions([cells[number] for number in order], list(_properties(table, place[cell], len(cells))))
 
 
+def tables_of_jpegs(pixels: dict) -> Distributions:
+    """The one property that only a sample of the pictures tells: whether a JPEG's tables are the standard ones.
+
+    Args:
+        pixels: ``audit/pixels.json``.
+    """
+    parts = pixels["tables"].items()
+    cells = [dict(zip(CELL, (int(name != "real"), "", "", "" if name == "real" else name), strict=True)) for name, _ in parts]
+    counts = np.array([[kinds["standard"], kinds["own"]] for _, kinds in parts], dtype=np.int64).reshape(-1, 2)
+    return Distributions(cells, [Property("tables", "JPEG tables", "of a sample's JPEG images", ["standard", "own"], counts)])
+
+
 def write_distributions(found: Distributions, path: str) -> None:
     """Every count that is not 0 as CSV: ``property, bin, label, split, origin, generator, images``."""
     with replacing(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as file:
