@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 
 from touchstone.files import write_json
 from touchstone.images import measure
-from touchstone.record import MANIFEST, PACKED, hub_schema, table_of
+from touchstone.record import MANIFEST, PACKED, SELECTED, hub_schema, table_of
 from touchstone.shards import shard_writer
 
 HASH = "5f" * 32
@@ -98,7 +98,8 @@ def make_dataset(folder) -> dict:
     manifest = table_of(rows, manifest_schema())
     pq.write_table(manifest, folder / "manifest.parquet", row_group_size=7)  # large ones have many row groups
     pq.write_table(ledger_table(), folder / "ledger.parquet")
-    return {"manifest": str(folder / "manifest.parquet"), "ledger": str(folder / "ledger.parquet"), "rows": rows}
+    pq.write_table(selection_table(rows), folder / "selection.parquet")
+    return {name: str(folder / f"{name}.parquet") for name in ("manifest", "ledger", "selection")} | {"rows": rows}
 
 
 def manifest_row(row: dict) -> dict:
@@ -111,7 +112,7 @@ def manifest_schema() -> pa.Schema:
 
 
 def verdicts_of(folder) -> dict:
-    """Paths of ``gates.json`` and ``audit/shortcuts.json`` of a dataset with one gate of each verdict."""
+    """Paths of ``gates.json``, ``shortcuts.json`` and ``pixels.json`` of a dataset with one gate of each verdict."""
     gates = [
         {
             "gate": f"gate_{verdict}",
@@ -128,7 +129,10 @@ def verdicts_of(folder) -> dict:
     probe = {"auroc": 0.93, "low": 0.9, "high": 0.96, "images": 32}
     write_json(folder / "gates.json", gates)
     write_json(folder / "shortcuts.json", {"overall": probe, "facts": facts, "generators": {}, "without": {}})
-    return {"gates": str(folder / "gates.json"), "shortcuts": str(folder / "shortcuts.json")}
+    kinds = {"standard": 0, "own": 0, "no JPEG": 3}
+    tables = {"real": kinds | {"standard": 3, "own": 1}, "Painter 1.5": kinds, "Painter XL": kinds | {"standard": 2}}
+    write_json(folder / "pixels.json", {"tables": tables})
+    return {name: str(folder / f"{name}.json") for name in ("gates", "shortcuts", "pixels")}
 
 
 def ledger_table() -> pa.Table:
@@ -140,6 +144,17 @@ def ledger_table() -> pa.Table:
     for (origin, part, generator, step, reason), items in REJECTED.items():
         rows.append((origin, part, generator, WANTED[generator], "rejected", step, reason, "", items))
     return pa.Table.from_pylist([dict(zip(keys, row, strict=True)) for row in rows])
+
+
+def selection_table(rows: list[dict]) -> pa.Table:
+    """What became of every item, so that its sums are the ledger's."""
+    same = ("id", "origin", "label", "generator", "split")
+    items = [{key: row[key] for key in same} | {"state": "kept", "rank": at} for at, row in enumerate(rows)]
+    for (origin, part, generator, step, reason), count in REJECTED.items():
+        gone = {"origin": origin, "part": part, "generator": generator, "label": int(bool(generator))}
+        gone |= {"state": "rejected", "step": step, "reason": reason, "detail": f"why {reason}"}
+        items += [gone | {"id": f"{origin}/{reason}-{number}", "rank": 10 - number} for number in range(count)]
+    return table_of(items, SELECTED)
 
 
 def tables_of(made: dict) -> dict:

@@ -62,7 +62,7 @@ def test_the_plan_counts_the_jobs_of_every_step_as_snakemake_does(catalogue, job
                 "write_manifest",
                 "write_protocols",
                 "check_gates",
-                "contact_sheet",
+                "contact_sheets",
                 "write_card",
                 "write_report",
                 "write_summary",

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from touchstone.audit.gates import check_gates, require_passed
+from touchstone.audit.gates import check_gates, merged, require_passed
 from touchstone.checking import SCHEMAS, load_checked
 from touchstone.errors import TouchstoneError
 from touchstone.record import LEDGER, table_of
@@ -213,3 +213,30 @@ def test_every_gate_of_the_schema_has_a_limit_and_an_action(place):
 def test_a_wrong_gate_is_refused(place, text):
     with pytest.raises(TouchstoneError, match="gates"):
         place.limits(text)
+
+
+def test_many_generators_with_one_cause_are_one_warning(place):
+    facts = {"A": "format", "B": "jpeg_quality", "C": "width", "D": "format"}
+    probes = {
+        name: PROBE | {"auroc": 0.8 + number / 20, "fact": fact, "fact_auroc": 0.8}
+        for number, (name, fact) in enumerate(facts.items())
+    }
+    found = place.gates(shortcuts=SHORTCUTS | {"overall": None, "generators": probes})
+    assert sum(entry["verdict"] == "warned" for entry in found) == 4
+    told = [entry["what"] for entry in merged(found) if entry["verdict"] == "warned"]
+    assert len(told) == 2
+    assert told[0].startswith("D (0.95), B (0.85), A (0.80): the files' facts alone tell fake from real")
+    assert told[0].endswith("their encoding")
+    assert told[1].startswith("C: ")
+    assert "D (0.95), B (0.85), A (0.80)" in place.refusal(
+        shortcuts=SHORTCUTS | {"overall": None, "generators": probes}, limits="{shortcut: {action: fail}}"
+    )
+
+
+def test_of_very_many_generators_the_worst_are_named(place):
+    probes = {f"G{number}": PROBE | {"auroc": 0.8 + number / 1000, "fact": "format", "fact_auroc": 0.8} for number in range(100)}
+    found = place.gates(shortcuts=SHORTCUTS | {"overall": None, "generators": probes})
+    (told,) = [entry for entry in merged(found) if entry["verdict"] == "warned"]
+    assert told["what"].startswith("G99 (0.90), G98 (0.90)")
+    assert "and 92 more" in told["what"]
+    assert told["value"] == 0.899

@@ -84,3 +84,13 @@ def test_any_size_gives_finite_numbers(size):
     found = traces(np.full((*size, 3), 7, np.uint8))
     assert found.shape == (14,)
     assert np.isfinite(found).all()
+
+
+def test_tables_of_other_encoders_are_told(tmp_path, progress):
+    own = {0: [min(3 + 2 * number, 255) for number in range(64)], 1: [min(5 + 2 * number, 255) for number in range(64)]}
+
+    def make(row: dict, number: int) -> bytes:
+        return encoded(crop(number), "JPEG", **({"quality": 70 + number % 20} if row["label"] else {"qtables": own}))
+
+    found = measured(tmp_path, progress, make, count=20)["tables"]
+    assert found == {"real": {"standard": 0, "own": 10, "no JPEG": 0}, "Painter": {"standard": 10, "own": 0, "no JPEG": 0}}

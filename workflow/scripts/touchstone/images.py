@@ -118,6 +118,12 @@ def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
     return _nearest_quality(tuple(tables[min(tables)]))  # number 0 but for odd encoders
 
 
+def is_standard(tables: dict[int, list[int]]) -> bool:
+    """Whether the luminance table is one of the IJG encoder's, as of most programs; cameras and Photoshop have their own."""
+    quality = jpeg_quality(tables)
+    return quality is not None and _ijg_tables()[quality - 1].tolist() == list(tables[min(tables)])
+
+
 @lru_cache(1000)
 def _nearest_quality(luminance: tuple[int, ...]) -> int:
     distances = np.abs(_ijg_tables() - np.array(luminance, dtype=np.int64)).sum(axis=1)

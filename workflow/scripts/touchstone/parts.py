@@ -15,7 +15,7 @@ from touchstone.errors import TouchstoneError
 
 # Targets, and folders beside those of the origins: no origin is called so.
 RESERVED = {"all", "plan", "check_origins", "verify_origins", "check_network", "retry_failures", "compare_scrapes"}
-RESERVED |= {"screen", "split", "contact_sheet", "data", "picks", "exports", "survivors"}
+RESERVED |= {"screen", "split", "contact_sheets", "data", "picks", "exports", "survivors"}
 REAL = "real"  # stands where a generator's name would, for real images
 
 

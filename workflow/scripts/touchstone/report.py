@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import base64
-import io
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow.parquet as pq
-from PIL import Image
 
+from touchstone.audit.distributions import Distributions, Property, count_facts, guess, tables_of_jpegs, write_distributions
+from touchstone.audit.gates import merged
+from touchstone.audit.oddities import find_oddities, write_oddities
 from touchstone.dataset_card import environment, tally
 from touchstone.files import read_json, write_text
 from touchstone.progress import Progress
 from touchstone.spent import spent
 
-SIDES = [64, 128, 256, 512, 1024, 2048, 4096]  # pixels
-DENSITIES = [0.05, 0.1, 0.2, 0.5, 1, 2, 5]  # bytes per pixel
-QUALITIES = [*range(50, 100, 5), 100]
-MOST_CATEGORIES = 8
+PICTURES = 8_000_000  # bytes of the page that pictures may take
+MOST_GROUPS = 100  # rows of a property's table; the file of distributions has all
 
 
 def write_report(
     *,
     manifest: str,
     ledger: str,
-    sheet: str,
+    selection: str,
+    thumbnails: str,
     gates: str,
     shortcuts: str,
+    pixels: str,
     cards: dict[str, dict],
     name: str,
     title: str,
@@ -34,23 +36,26 @@ def write_report(
     seed: int,
     splits: dict[str, float],
     report: str,
+    distributions: str,
+    oddities: str,
     progress: Progress,
     versions: dict[str, str] | None = None,
     note: str = "",
     benchmarks: str | None = None,
 ) -> None:
-    """Write the report as one HTML file that needs nothing beside it.
+    """Write the report as one HTML file that needs nothing beside it, and its largest tables as CSV.
 
     Args:
         manifest: ``manifest.parquet`` of the dataset.
         ledger: ``ledger.parquet`` of the dataset.
-        sheet: The contact sheet, a PNG; it is embedded as JPEG, a tenth of its bytes.
+        selection: ``selection.parquet`` of the dataset, for examples of what was rejected.
+        thumbnails: Pictures of each part, of ``contact_sheets.THUMBNAIL``.
         gates: ``gates.json`` of the dataset, shown in its order.
-        shortcuts: ``audit/shortcuts.json`` of the dataset.
+        shortcuts, pixels: What the audit's probes wrote.
         cards: Title, homepage, licence, access, citation and kind of each origin.
         name: The dataset's name, as its file is called.
         splits: Share of each split, in the order to show them.
-        report: The file to write.
+        report, distributions, oddities: The files to write.
         versions: Name and version of the programs that built it.
         note: A sentence on the limits of this build, such as a model with random weights.
         benchmarks: Folder of Snakemake's benchmarks, for what the build asked for and used.
@@ -59,90 +64,99 @@ def write_report(
         TouchstoneError: Ledger and manifest do not count the same images.
     """
     counted = tally(manifest, ledger, splits)
-    text = environment().get_template("report.html.j2").render(
+    facts, odd, verdicts = count_facts(manifest), find_oddities(manifest, selection), read_json(gates)
+    properties = [*compare(facts), *compare(tables_of_jpegs(read_json(pixels)))]
+    templates = environment()
+    templates.filters["times"] = lambda text: text.replace(" x ", " \N{MULTIPLICATION SIGN} ").replace("-", "\N{EN DASH}")
+    text = templates.get_template("report.html.j2").render(
         counted, cards=cards, name=name, title=title, description=description, seed=seed, shares=splits,
-        versions=versions or {}, spent=spent(benchmarks, name) if benchmarks else [], note=note,
-        comparisons=compare(manifest), sheet=_embedded(sheet), gates=read_json(gates), shortcuts=read_json(shortcuts),
+        versions=versions or {}, spent=spent(benchmarks, name) if benchmarks else [], note=note, odd=odd,
+        comparisons=properties, matrix=matrix(properties), cut=any(entry["cut"] for entry in properties),
+        most=MOST_GROUPS, meanings={row["kind"]: row["meaning"] for row in odd}, sheets=_sheets(thumbnails),
+        gates=merged(verdicts), shortcuts=read_json(shortcuts),
     )  # fmt: skip
+    write_distributions(facts, distributions)
+    write_oddities(odd, oddities)
     write_text(report, text)
-    progress.finish(f"{counted['images']:,} images reported")
+    progress.finish(f"{counted['images']:,} images reported, {len(text) / 1e6:.1f} MB")
 
 
-def compare(manifest: str) -> list[dict]:
-    """Real against fake, property by property: ``{key, title, about, bins, totals, guess}``.
+def compare(facts: Distributions) -> list[dict]:
+    """Real against fake, property by property: ``{key, title, about, bins, totals, guess, groups}``.
 
     ``bins`` are ``{name, counts, shares, lengths}``, each a pair (real, fake): images, their share
     of the class, and that share against the largest one. ``totals`` are the images that have the
-    property at all. ``guess`` is the balanced accuracy of the best classifier that sees nothing but
-    the bin, ``(1 + TV) / 2`` with TV the total variation distance ``1/2 sum |p_real - p_fake|``
-    (the Bayes rule for equal priors); None where a class has no image.
+    property at all. ``groups`` are rows ``{by, name, label, images, shares, guess}`` of splits, origins and
+    generators. A guess is that of ``distributions.guess``: of a class or group against the other class, of
+    a split against the other class in it.
     """
-    columns = ["label", "format", "width", "height", "n_bytes", "jpeg_quality"]
-    table = pq.read_table(manifest, columns=columns)
-    label, width, height = (table[name].to_numpy() for name in ("label", "width", "height"))
-    density = table["n_bytes"].to_numpy() / (width.astype(np.int64) * height)
-    jpegs = table.filter(table["jpeg_quality"].is_valid())
-    qualities = jpegs["jpeg_quality"].to_numpy()
-    formats = table["format"].combine_chunks().dictionary_encode()
-    sizes, size_of = np.unique(width.astype(np.int64) << 32 | height, return_inverse=True)
-    by_format = _frequent(formats.indices.to_numpy(), formats.dictionary.to_pylist())
-    by_size = _frequent(size_of, [f"{size >> 32} x {size & 0xFFFFFFFF}" for size in sizes.tolist()])
-    return [
-        _compare("format", "Format", "of the encoded bytes", label, *by_format),
-        _compare("jpeg_quality", "JPEG quality", "of the JPEG images", jpegs["label"].to_numpy(), *_ranges(qualities, QUALITIES)),
-        _compare("bytes_per_pixel", "Bytes per pixel", "as encoded", label, *_ranges(density, DENSITIES)),
-        _compare("size", "Frequent sizes", "width x height, pixels", label, *by_size),
-        _compare("width", "Width", "pixels", label, *_ranges(width, SIDES)),
-        _compare("height", "Height", "pixels", label, *_ranges(height, SIDES)),
-    ]
+    return [_compared(entry, facts.cells) for entry in facts.properties]
 
 
-def _compare(key: str, title: str, about: str, label: np.ndarray, bins: np.ndarray, names: list[str]) -> dict:
-    counts = np.stack([np.bincount(bins[label == value], minlength=len(names)) for value in (0, 1)])
-    totals = counts.sum(axis=1)
-    shares = counts / np.maximum(totals, 1)[:, None]
+def _compared(entry: Property, cells: list[dict]) -> dict:
+    label = np.array([cell["label"] for cell in cells], dtype=np.int64)
+    classes = np.stack([entry.counts[label == value].sum(axis=0) for value in (0, 1)])
+    totals = classes.sum(axis=1)
+    shares = classes / np.maximum(totals, 1)[:, None]
     lengths = shares / max(shares.max(initial=0), 1e-9)
+    groups = list(_groups(entry, cells, label, classes))
+    if len(groups) > MOST_GROUPS:
+        groups.sort(key=lambda group: -(group["guess"] or 0))
     return {
-        "key": key,
-        "title": title,
-        "about": about,
+        "key": entry.key,
+        "title": entry.title,
+        "about": entry.about,
         "totals": totals.tolist(),
-        "guess": (1 + np.abs(shares[0] - shares[1]).sum() / 2) / 2 if totals.all() else None,
+        "guess": guess(*classes),
         "bins": [
             dict(zip(("name", "counts", "shares", "lengths"), row, strict=True))
-            for row in zip(names, counts.T.tolist(), shares.T.tolist(), lengths.T.tolist(), strict=True)
+            for row in zip(entry.bins, classes.T.tolist(), shares.T.tolist(), lengths.T.tolist(), strict=True)
         ],
+        "groups": groups[:MOST_GROUPS],
+        "cut": len(groups) > MOST_GROUPS,
     }
 
 
-def _ranges(values: np.ndarray, edges: list[float]) -> tuple[np.ndarray, list[str]]:
-    """The range each value lies in, and the ranges' names, from the first to the last that occurs.
-
-    Ranges hold their lower edge and not their upper one; whole numbers are named by first and last.
-    """
-    whole = np.issubdtype(values.dtype, np.integer)
-    bins = np.digitize(values, edges)
-    lowest = [f"{edge:g}" for edge in edges]
-    highest = [f"{edge - whole:g}" for edge in edges]
-    middle = [low if low == high else f"{low}-{high}" for low, high in zip(lowest[:-1], highest[1:], strict=True)]
-    names = [f"below {lowest[0]}", *middle, f"{lowest[-1]} and more"]
-    first = bins.min(initial=len(edges))
-    return bins - first, names[first : bins.max(initial=0) + 1]
-
-
-def _frequent(codes: np.ndarray, names: list[str]) -> tuple[np.ndarray, list[str]]:
-    """``codes`` renumbered from the most frequent down, and their names; the tail is one bin, ``other``."""
-    order = np.argsort(-np.bincount(codes, minlength=len(names)), kind="stable")
-    place = np.empty(len(names), dtype=np.int64)
-    place[order] = np.arange(len(names))
-    names = [names[code] for code in order]
-    return np.minimum(place[codes], MOST_CATEGORIES), names[:MOST_CATEGORIES] + ["other"] * (len(names) > MOST_CATEGORIES)
+def _groups(entry: Property, cells: list[dict], label: np.ndarray, classes: np.ndarray) -> Iterator[dict]:
+    for by in ("split", "origin", "generator"):
+        names = np.array([cell[by] for cell in cells], dtype=object)
+        for value, name in sorted({(cell["label"], cell[by]) for cell in cells if cell[by]}):
+            mine = entry.counts[(names == name) & (label == value)].sum(axis=0)
+            others = entry.counts[(names == name) & (label != value)].sum(axis=0) if by == "split" else classes[1 - value]
+            if mine.sum():
+                yield {
+                    "by": by,
+                    "name": name,
+                    "label": value,
+                    "images": int(mine.sum()),
+                    "shares": (mine / mine.sum()).tolist(),
+                    "guess": guess(mine, others),
+                }
 
 
-def _embedded(sheet: str) -> dict:
-    """The contact sheet as a data URI, with its size in pixels."""
-    with Image.open(sheet) as image:
-        encoded = io.BytesIO()
-        image.convert("RGB").save(encoded, "JPEG", quality=90, subsampling=0)
-        data = base64.b64encode(encoded.getvalue()).decode()
-        return {"uri": f"data:image/jpeg;base64,{data}", "width": image.width, "height": image.height}
+def matrix(properties: list[dict]) -> list[dict]:
+    """``{generator, images, guesses: {property: guess}, worst}``; first the generators that differ most from the reals."""
+    rows: dict[str, dict] = {}
+    for entry in properties:
+        for group in entry["groups"]:
+            if group["by"] == "generator" and group["guess"] is not None:
+                row = rows.setdefault(group["name"], {"generator": group["name"], "images": 0, "guesses": {}})
+                row["images"] = max(row["images"], group["images"])
+                row["guesses"][entry["key"]] = group["guess"]
+    made = [row | {"worst": max(row["guesses"].values())} for row in rows.values()]
+    return sorted(made, key=lambda row: (-row["worst"], row["generator"]))
+
+
+def _sheets(thumbnails: str) -> list[dict]:
+    """Parts with as many pictures as the page may hold, as data URIs."""
+    parts: dict[tuple, list[tuple[str, bytes]]] = {}
+    for row in pq.read_table(thumbnails).to_pylist():
+        parts.setdefault((row["label"], row["origin"], row["generator"]), []).append((row["id"], row["webp"]))
+    places = max(map(len, parts.values()), default=1)
+    while places > 1 and sum(len(data) * 4 / 3 for mine in parts.values() for _, data in mine[:places]) > PICTURES:
+        places -= 1
+    return [
+        dict(zip(("label", "origin", "generator"), part, strict=True))
+        | {"pictures": [(name, f"data:image/webp;base64,{base64.b64encode(data).decode()}") for name, data in mine[:places]]}
+        for part, mine in parts.items()
+    ]

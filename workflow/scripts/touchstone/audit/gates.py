@@ -5,13 +5,15 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from touchstone.audit.shortcuts import MENDS
+from touchstone.audit.shortcuts import MENDS, SIZE
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, write_json
 from touchstone.progress import Progress
 from touchstone.record import KEPT, REASONS, REJECTED
 
 PASSED, WARNED, FAILED, OFF = "passed", "warned", "failed", "off"
+WHOLE = "all generators"
+NAMED = 8  # of many subjects with one cause
 
 
 def check_gates(
@@ -34,7 +36,7 @@ def check_gates(
         survival: Part of an origin's addresses that the dataset file expects to live; where it tells, only
             what dies beyond counts at the gate ``rejected``.
         gates: JSON to write: a list of ``{gate, subject, value, limit, verdict, what, mend}``, the
-            failed first.
+            failed first; ``cause`` and ``claim``, too, of what several generators can have in common.
     """
     progress.start(0)
     sums, leaks, shortcuts, pixels = pq.read_table(ledger), read_json(leaks), read_json(shortcuts), read_json(pixels)
@@ -52,7 +54,7 @@ def check_gates(
     order = [FAILED, WARNED, OFF, PASSED]
     write_json(gates, sorted(found, key=lambda entry: order.index(entry["verdict"])))
     counts = {verdict: sum(entry["verdict"] == verdict for entry in found) for verdict in order}
-    for entry in found:
+    for entry in merged(found):
         if entry["verdict"] == WARNED:
             progress.say(f"warning: {entry['what']}; {entry['mend']}")
     progress.finish(", ".join(f"{count} {verdict}" for verdict, count in counts.items() if count))
@@ -64,13 +66,35 @@ def require_passed(gates: str, report: str, dataset_file: str) -> None:
     Raises:
         TouchstoneError: It names all that failed, each with its mend.
     """
-    failed = [entry for entry in read_json(gates) if entry["verdict"] == FAILED]
+    failed = [entry for entry in merged(read_json(gates)) if entry["verdict"] == FAILED]
     if failed:
         raise TouchstoneError(
             "the dataset does not pass its gates\n" + "\n".join(f"  - {entry['what']}\n    {entry['mend']}" for entry in failed),
             where=f"{dataset_file}: gates; all that was measured: {report}",
             mend="mend these, or change the gate's limit or action in the dataset file; nothing is taken or made anew for that",
         )
+
+
+def merged(found: list[dict]) -> list[dict]:
+    """The same verdicts, with those of one gate, cause and mend as one, so that a person reads each mend once.
+
+    What passed or is off stays as it is. The worst of the subjects stand in ``what``, and the worst value counts.
+    """
+    groups: dict[tuple, list[dict]] = {}
+    for number, entry in enumerate(found):
+        beyond = entry["verdict"] in (FAILED, WARNED) and "cause" in entry
+        key = (entry["gate"], entry["verdict"], entry["cause"], entry["mend"]) if beyond else (number,)
+        groups.setdefault(key, []).append(entry)
+    one_each = []
+    for group in groups.values():
+        worst = max(group, key=lambda entry: entry["value"])
+        if len(group) > 1:
+            order = sorted(group, key=lambda entry: (entry["subject"] != WHOLE, -entry["value"]))
+            named = ", ".join(f"{entry['subject']} ({entry['value']:.2f})" for entry in order[:NAMED])
+            more = f" and {len(group) - NAMED:,} more" if len(group) > NAMED else ""
+            worst = worst | {"what": f"{named}{more}: {worst['claim']}"}
+        one_each.append(worst)
+    return one_each
 
 
 def _entry(gate: str, subject: str, value: float, what: str, mend: str) -> dict:
@@ -164,7 +188,10 @@ def _probes(gate: str, measured: dict) -> list[dict]:
     left = measured.get("without", {})
     mends = " and ".join(f"{mend} would leave {left[policy]['auroc']:.2f}" for policy, mend in MENDS.items() if left.get(policy))
     found = []
-    for name, probe in [("all generators", measured["overall"]), *measured["generators"].items()]:
+    whole = measured["overall"]
+    if whole and measured.get("facts"):
+        whole = whole | {"fact": measured["facts"][0]["fact"], "fact_auroc": measured["facts"][0]["auroc"]}
+    for name, probe in [(WHOLE, whole), *measured["generators"].items()]:
         if probe:
             what = (
                 f"{name}: {seen} tell fake from real with AUROC {probe['auroc']:.2f} ({probe['low']:.2f} to {probe['high']:.2f})"
@@ -172,7 +199,11 @@ def _probes(gate: str, measured: dict) -> list[dict]:
             if "fact" in probe:
                 what += f", {probe['fact']} alone with {probe['fact_auroc']:.2f}"
             mend = f"set `images` in the dataset file: {mends}" if mends else "encode and resize both classes by one chain"
-            found.append(_entry(gate, name, probe["auroc"], what, mend) | {"certain": probe["low"]})
+            cause = ("size" if probe["fact"] in SIZE else "encoding") if "fact" in probe else ""
+            claim = f"{seen} tell fake from real (AUROC)" + (f", most of all their {cause}" if cause else "")
+            found.append(
+                _entry(gate, name, probe["auroc"], what, mend) | {"certain": probe["low"], "cause": cause, "claim": claim}
+            )
     return found
 
 
@@ -192,5 +223,6 @@ def _watermarks(pixels: dict) -> list[dict]:
                 what,
                 "generate without it, or leave the generator out: a detector would learn the mark",
             )
+            | {"cause": marks, "claim": f"of the pictures looked at so many carry an invisible watermark ({marks})"}
         )
     return found

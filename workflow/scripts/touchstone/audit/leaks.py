@@ -88,7 +88,7 @@ def _mirrored(hashes: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _across(pairs: np.ndarray, split: np.ndarray, ids: np.ndarray) -> dict:
-    pairs = pairs[split[pairs[:, 0]] != split[pairs[:, 1]]]
+    pairs = np.unique(np.sort(pairs[split[pairs[:, 0]] != split[pairs[:, 1]]], axis=1), axis=0)  # some are found more than once
     return {"images": len(np.unique(pairs)), "examples": [[ids[one], ids[other]] for one, other in pairs[:EXAMPLES]]}
 
 

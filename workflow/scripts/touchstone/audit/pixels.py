@@ -15,12 +15,13 @@ from touchstone.audit.probe import probe
 from touchstone.audit.watermark import mark_of
 from touchstone.draw import rank_keys
 from touchstone.files import write_json
-from touchstone.images import FORMATS
+from touchstone.images import FORMATS, is_standard
 from touchstone.progress import Progress
 from touchstone.shards import open_shard
 
 SIDE = 256  # of the crop, in pixels; a multiple of 8, cut on the grid of 8
 BANDS = 8  # of the radial spectrum
+TABLES = ("standard", "own", "no JPEG")  # by their quantisation tables
 NEEDED = 64  # a picture with a shorter side says too little
 
 
@@ -32,15 +33,17 @@ def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: s
         folder: The dataset's folder, which paths in the manifest start from.
         per_part: Pictures looked at, at most, of the real images and of each generator.
         seed: Of the sample, the folds and the classifiers.
-        out: JSON to write: ``{sampled, overall, generators, watermarks}``; the probes as in
-            ``probe.probe``, ``watermarks`` ``{generator or "real": {looked_at, marks: {name: images}}}``.
+        out: JSON to write: ``{sampled, overall, generators, watermarks, tables}``; the probes as in
+            ``probe.probe``, ``watermarks`` ``{generator or "real": {looked_at, marks: {name: images}}}``,
+            ``tables`` ``{generator or "real": {word of TABLES: images}}``.
     """
     table = pq.read_table(manifest, columns=["id", "label", "generator", "group", "file", "row", "width", "height"])
     rows = table.take(pa.array(_sample(table, per_part, seed)))
     rows = rows.sort_by([("file", "ascending"), ("row", "ascending")])
     progress.start(len(rows), "pictures")
-    features, marks = [], []
-    for pixels in _pictures(rows, folder):
+    features, marks, tables = [], [], []
+    for pixels, kind in _pictures(rows, folder):
+        tables.append(kind)
         features.append(traces(pixels))
         marks.append(mark_of(pixels)[0])
         progress.advance()
@@ -52,6 +55,7 @@ def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: s
         "overall": probe(features, label, group, seed),
         "generators": {},
         "watermarks": {},
+        "tables": {},
     }
     for name in sorted(set(generator)):
         mine = generator == name
@@ -63,6 +67,8 @@ def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: s
             "looked_at": int(mine.sum()),
             "marks": dict(zip(found.tolist(), counts.tolist(), strict=True)),
         }
+        kinds = [kind for kind, here in zip(tables, mine, strict=True) if here]
+        result["tables"][name or "real"] = {kind: kinds.count(kind) for kind in TABLES}
     write_json(out, result)
     marked = sum(1 for mark in marks if mark)
     progress.finish(f"{marked:,} of {len(rows):,} carry a known watermark")
@@ -150,8 +156,10 @@ def _pictures(rows: pa.Table, folder: str):
                 first = last
 
 
-def _decoded(data: bytes) -> np.ndarray:
+def _decoded(data: bytes) -> tuple[np.ndarray, str]:
+    """Pixels, and the word of ``TABLES``."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image = Image.open(io.BytesIO(data), formats=FORMATS)
-        return np.asarray(image.convert("RGB"))
+        tables = getattr(image, "quantization", None)
+        return np.asarray(image.convert("RGB")), TABLES[0 if is_standard(tables) else 1] if tables else TABLES[2]

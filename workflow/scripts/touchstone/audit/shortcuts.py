@@ -38,10 +38,34 @@ def probe_shortcuts(*, manifest: str, seed: int, out: str, progress: Progress) -
     """
     columns = ["id", "label", "generator", "group", "width", "height", "n_bytes", *ENCODING, "jpeg_quality", "marks"]
     table = read_table(manifest, "manifest", columns)
-    names, features = features_of(table)
-    label, group = table["label"].to_numpy(), table["group"].to_numpy()
-    generator = np.array(table["generator"].to_pylist(), dtype=object)
-    chance = rank_keys(seed, table["id"].to_pylist())
+    known = {name: table[name].to_numpy() for name in ("label", "group")}
+    result = told_apart(
+        *features_of(table),
+        ids=table["id"].to_pylist(),
+        generator=table["generator"].to_pylist(),
+        **known,
+        seed=seed,
+        progress=progress,
+    )
+    write_json(out, result)
+    overall = result["overall"]
+    progress.finish(f"AUROC {overall['auroc']:.2f} by facts alone" if overall else "too few images for a probe")
+
+
+def told_apart(
+    names: list[str],
+    features: np.ndarray,
+    *,
+    ids: list[str],
+    label: np.ndarray,
+    generator: list[str],
+    group: np.ndarray,
+    seed: int,
+    progress: Progress,
+) -> dict:
+    """What ``probe_shortcuts`` writes, of ``(n, facts)`` features with these names."""
+    generator = np.array(generator, dtype=object)
+    chance = rank_keys(seed, ids)
     reals = sample(np.flatnonzero(label == 0), MOST, chance)
     present = sorted(set(generator[label == 1]))
     progress.start(len(present) + 1, "probes")
@@ -49,7 +73,7 @@ def probe_shortcuts(*, manifest: str, seed: int, out: str, progress: Progress) -
     rows = np.concatenate([reals, fakes])
 
     def of(rows: np.ndarray, chosen: list[int], simple: bool = False) -> dict | None:
-        return probe(features[np.ix_(rows, chosen)], label[rows], group[rows], seed, simple)
+        return probe(features[np.ix_(rows, chosen)], label[rows], group[rows], seed, simple) if chosen else None
 
     every = list(range(len(names)))
     result = {"overall": of(rows, every), "facts": _ranked(rows, names, of), "without": {}, "generators": {}}
@@ -57,16 +81,14 @@ def probe_shortcuts(*, manifest: str, seed: int, out: str, progress: Progress) -
         result["without"][policy] = of(rows, [number for number, name in enumerate(names) if name in left])
     progress.advance()
     for name in present:
-        mine = np.concatenate([reals, sample(np.flatnonzero(generator == name), MOST, chance)])
+        mine = np.concatenate([reals, sample(np.flatnonzero((generator == name) & (label == 1)), MOST, chance)])
         found = of(mine, every)
         if found:
             best = max(_ranked(mine, names, of), key=lambda entry: entry["auroc"])
             found |= {"fact": best["fact"], "fact_auroc": best["auroc"]}
         result["generators"][name] = found
         progress.advance()
-    write_json(out, result)
-    overall = result["overall"]
-    progress.finish(f"AUROC {overall['auroc']:.2f} by facts alone" if overall else "too few images for a probe")
+    return result
 
 
 def features_of(table) -> tuple[list[str], np.ndarray]:

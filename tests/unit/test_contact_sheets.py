@@ -1,4 +1,4 @@
-"""The contact sheet: the right pictures in the right places, whatever mode they have."""
+"""The contact sheets: the right pictures in the right places, whatever mode they have."""
 
 import io
 
@@ -8,95 +8,111 @@ import pytest
 from PIL import Image
 from tests.finished import make_dataset, manifest_row, manifest_schema, picture, record
 
-from touchstone.contact_sheet import CELL, CHECKER, GAP, GROUND, LABEL, MARGIN, contact_sheet, thumbnail
+from touchstone.contact_sheets import CELL, CHECKER, COLUMNS, GAP, GROUND, LABEL, MARGIN, contact_sheets, thumbnail
 from touchstone.errors import TouchstoneError
 from touchstone.progress import Progress
 from touchstone.record import PACKED, hub_schema, table_of
 from touchstone.shards import shard_writer
 
-ROWS = [("photos", ""), ("painter", "Painter 1.5"), ("painter", "Painter XL")]
+PARTS = {
+    "photos-real": ("photos", ""),
+    "painter-painter_1.5": ("painter", "Painter 1.5"),
+    "painter-painter_xl": ("painter", "Painter XL"),
+}
 
 
-def drawn(folder, per_generator: int = 3):
-    path = folder / "contact_sheet.png"
-    contact_sheet(
+def drawn(folder, per_generator: int = 3) -> dict[str, Image.Image]:
+    """The sheets by name."""
+    contact_sheets(
         manifest=str(folder / "manifest.parquet"),
         folder=str(folder),
-        sheet=str(path),
+        sheets=str(folder / "sheets"),
+        thumbnails=str(folder / "thumbnails.parquet"),
         per_generator=per_generator,
         progress=Progress("publish"),
     )
-    return path
+    return {path.stem: Image.open(path) for path in (folder / "sheets").glob("*.png")}
 
 
-def cell(sheet: Image.Image, row: int, column: int) -> Image.Image:
-    left, top = MARGIN + LABEL + column * (CELL + GAP), MARGIN + row * (CELL + GAP)
+def cell(sheet: Image.Image, number: int) -> Image.Image:
+    left, top = MARGIN + LABEL + number % COLUMNS * (CELL + GAP), MARGIN + number // COLUMNS * (CELL + GAP)
     return sheet.crop((left, top, left + CELL, top + CELL))
 
 
 def on_ground(data: bytes) -> Image.Image:
-    """A cell that shows an image as the sheet does: in the middle of the ground."""
+    """A cell that shows an image as a sheet does: in the middle of the ground."""
     small = thumbnail(data, CELL)
     expected = Image.new("RGB", (CELL, CELL), GROUND)
     expected.paste(small, ((CELL - small.width) // 2, (CELL - small.height) // 2))
     return expected
 
 
-def test_rows_show_the_lowest_hashes(tmp_path):
+def lowest(rows: list[dict], part: tuple[str, str], count: int) -> list[dict]:
+    return sorted((row for row in rows if (row["origin"], row["generator"]) == part), key=lambda row: row["sha256"])[:count]
+
+
+def test_each_part_has_a_sheet_of_the_lowest_hashes(tmp_path):
     made = make_dataset(tmp_path)
-    sheet = Image.open(drawn(tmp_path))
-    assert sheet.format == "PNG"
-    assert sheet.size == (2 * MARGIN + LABEL + 3 * (CELL + GAP) - GAP, 2 * MARGIN + 3 * (CELL + GAP) - GAP)
-    for place, (origin, generator) in enumerate(ROWS):
-        rows = [row for row in made["rows"] if (row["origin"], row["generator"]) == (origin, generator)]
-        for column, row in enumerate(sorted(rows, key=lambda row: row["sha256"])[:3]):
+    sheets = drawn(tmp_path, per_generator=8)
+    assert set(sheets) == set(PARTS)
+    for name, part in PARTS.items():
+        rows = lowest(made["rows"], part, 8)
+        assert sheets[name].format == "PNG"
+        across, down = min(len(rows), COLUMNS), -(-len(rows) // COLUMNS)
+        assert sheets[name].size == (2 * MARGIN + LABEL + across * (CELL + GAP) - GAP, 2 * MARGIN + down * (CELL + GAP) - GAP)
+        for number, row in enumerate(rows):
             data = pq.read_table(tmp_path / row["file"])["image"][row["row"]]["bytes"].as_py()
-            assert cell(sheet, place, column).tobytes() == on_ground(data).tobytes()
+            assert cell(sheets[name], number).tobytes() == on_ground(data).tobytes()
 
 
-def test_every_row_is_labelled(tmp_path):
+def test_thumbnails_are_the_same_pictures_reals_first(tmp_path):
+    made = make_dataset(tmp_path)
+    drawn(tmp_path)
+    rows = pq.read_table(tmp_path / "thumbnails.parquet").to_pylist()
+    assert [row["id"] for row in rows] == [row["id"] for part in PARTS.values() for row in lowest(made["rows"], part, 3)]
+    for row in rows:
+        assert max(Image.open(io.BytesIO(row["webp"])).size) <= CELL
+
+
+def test_every_sheet_is_labelled(tmp_path):
     make_dataset(tmp_path)
-    sheet = np.asarray(Image.open(drawn(tmp_path)))
-    for row in range(len(ROWS)):
-        top = MARGIN + row * (CELL + GAP)
-        label = sheet[top : top + CELL, MARGIN : MARGIN + LABEL - GAP]
-        assert (label[:, 24:] != GROUND).any(axis=2).sum() > 500
-        assert (sheet[top : top + CELL, MARGIN + LABEL - GAP : MARGIN + LABEL] == GROUND).all()
-
-
-def test_a_row_may_hold_fewer_pictures(tmp_path):
-    make_dataset(tmp_path)
-    sheet = Image.open(drawn(tmp_path, per_generator=5))
-    assert cell(sheet, 2, 3).getcolors() != [(CELL * CELL, GROUND)]
-    assert cell(sheet, 2, 4).getcolors() == [(CELL * CELL, GROUND)]
+    for sheet in drawn(tmp_path).values():
+        label = np.asarray(sheet)[MARGIN : MARGIN + CELL, MARGIN : MARGIN + LABEL]
+        assert (label[:, 24:-GAP] != GROUND).any(axis=2).sum() > 500
+        assert (label[:, -GAP:] == GROUND).all()
 
 
 def test_the_same_dataset_gives_the_same_bytes(tmp_path):
     make_dataset(tmp_path)
-    first = drawn(tmp_path).read_bytes()
+
+    def made() -> dict:
+        drawn(tmp_path)
+        return {path.name: path.read_bytes() for path in [*(tmp_path / "sheets").iterdir(), tmp_path / "thumbnails.parquet"]}
+
+    first = made()
     table = pq.read_table(tmp_path / "manifest.parquet")
     pq.write_table(table.take(list(reversed(range(len(table))))), tmp_path / "manifest.parquet")
-    assert drawn(tmp_path).read_bytes() == first
+    assert made() == first
 
 
 def test_only_needed_row_groups_are_read(tmp_path):
     packed = [record(number, "painter", "Painter XL") for number in range(250)]
-    with shard_writer(tmp_path / "data/shard.parquet", hub_schema()) as writer:
+    with shard_writer(tmp_path / "data/train/painter-xl-00000.parquet", hub_schema()) as writer:
         writer.append(table_of(packed, PACKED))
-    places = [{"split": "train", "file": "data/shard.parquet", "row": row} for row in range(250)]
+    places = [{"split": "train", "file": "data/train/painter-xl-00000.parquet", "row": row} for row in range(250)]
     rows = [manifest_row(row) | place for row, place in zip(packed, places, strict=True)]
     pq.write_table(table_of(rows, manifest_schema()), tmp_path / "manifest.parquet")
-    whole = drawn(tmp_path, per_generator=1).read_bytes()
+    whole = drawn(tmp_path, per_generator=1)["painter-xl"].tobytes()
 
     chosen = min(rows, key=lambda row: row["sha256"])["row"]
-    metadata = pq.read_metadata(tmp_path / "data/shard.parquet")
+    metadata = pq.read_metadata(tmp_path / "data/train/painter-xl-00000.parquet")
     assert metadata.num_row_groups == 3
-    with open(tmp_path / "data/shard.parquet", "r+b") as file:
+    with open(tmp_path / "data/train/painter-xl-00000.parquet", "r+b") as file:
         for group in {0, 1, 2} - {chosen // 100}:
             chunk = metadata.row_group(group).column(0)
             file.seek(chunk.data_page_offset)
             file.write(bytes(chunk.total_compressed_size))
-    assert drawn(tmp_path, per_generator=1).read_bytes() == whole
+    assert drawn(tmp_path, per_generator=1)["painter-xl"].tobytes() == whole
 
 
 def test_a_missing_shard_is_named(tmp_path):

@@ -1,4 +1,4 @@
-"""A picture of the dataset: a row of thumbnails for every generator of every origin."""
+"""Pictures of the dataset: a sheet of thumbnails for every generator of every origin."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from operator import and_
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from PIL import Image, ImageDraw, ImageFont
@@ -20,8 +21,9 @@ from touchstone.images import FORMATS
 from touchstone.progress import Progress
 from touchstone.shards import open_shard
 
-CELL, GAP, MARGIN, LABEL = 144, 8, 36, 300  # pixels; the sheet is made to be shown at half its size
+CELL, GAP, MARGIN, LABEL = 144, 8, 36, 300  # pixels; a sheet is made to be shown at half its size
 LABEL_TEXT = LABEL - 24 - 2 * GAP  # pixels, what is left beside the coloured bar
+COLUMNS = 6
 GROUND, CHECKER = (38, 38, 38), ((120, 120, 120), (150, 150, 150))  # equal red, green and blue: no colour cast
 TEXT, FAINT = (242, 242, 242), (168, 168, 168)
 CLASS = {0: ("real", (112, 184, 214)), 1: ("fake", (240, 160, 92))}
@@ -29,41 +31,46 @@ CHECK = 12  # pixels of one field of the checker that shows transparency
 WIDE = ("I;16", "I;16L", "I;16B", "I", "F")  # modes that Pillow clips, not scales, to 8 bits
 
 
-def contact_sheet(*, manifest: str, folder: str, sheet: str, progress: Progress, per_generator: int = 12) -> None:
-    """Draw the contact sheet as PNG: real images first, then fakes, by origin and generator.
+THUMBNAIL = pa.schema(
+    [("label", pa.int64()), *[(name, pa.string()) for name in ("origin", "generator", "id")], ("webp", pa.binary())]
+)
 
-    The pictures of a row are those with the lowest SHA-256, so the same dataset gives the same
-    sheet. Each shard is opened once and only row groups that hold a chosen picture are read.
-    Pictures are shown whole, as their pixels are stored: not cropped, no EXIF rotation.
+
+def contact_sheets(
+    *, manifest: str, folder: str, sheets: str, thumbnails: str, progress: Progress, per_generator: int = 2 * COLUMNS
+) -> None:
+    """Draw a contact sheet as PNG for the real images and each generator of every origin.
+
+    The pictures are those with the lowest SHA-256, so the same dataset gives the same sheets. Only row
+    groups that hold a chosen picture are read. Pictures are shown whole, as their pixels are stored:
+    not cropped, no EXIF rotation.
 
     Args:
         manifest: The dataset's ``manifest.parquet``.
         folder: The dataset's folder; the manifest's files lie below it.
-        sheet: The PNG to write.
-        per_generator: Most pictures in a row.
+        sheets: Folder of the PNGs to write, ``<origin>-<generator>.png`` as packed shards are named.
+        thumbnails: Table to write, of ``THUMBNAIL``: the same pictures for the report.
+        per_generator: Most pictures of a sheet.
 
     Raises:
         TouchstoneError: A shard is missing or damaged.
     """
     parts = _parts(manifest, per_generator)
-    places = {
-        place: (MARGIN + LABEL + column * (CELL + GAP), MARGIN + row * (CELL + GAP))
-        for row, part in enumerate(parts)
-        for column, place in enumerate(part["places"])
-    }
-    width = 2 * MARGIN + LABEL + per_generator * (CELL + GAP) - GAP
-    canvas = Image.new("RGB", (width, 2 * MARGIN + len(parts) * (CELL + GAP) - GAP), GROUND)
-    for row, part in enumerate(parts):
-        _write_label(ImageDraw.Draw(canvas), MARGIN + row * (CELL + GAP), part)
-    progress.start(len(places), "pictures")
-    for place, data in _pictures(Path(folder), sorted(places)):
-        picture = thumbnail(data, CELL)
-        left, top = places[place]
-        canvas.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
+    Path(sheets).mkdir(parents=True, exist_ok=True)
+    progress.start(len(parts), "sheets")
+    shown = []
+    for part in parts:
+        pictures = {place: thumbnail(data, CELL) for place, data in _pictures(Path(folder), sorted(part["places"]))}
+        drawn = _sheet(part, [pictures[place] for place in part["places"]])
+        name = Path(part["places"][0][0]).stem.rpartition("-")[0]
+        with replacing(Path(sheets, f"{name}.png")) as temporary:
+            drawn.save(temporary, "PNG")
+        same = {key: part[key] for key in ("label", "origin", "generator")}
+        shown += [same | {"id": i, "webp": _webp(pictures[at])} for i, at in zip(part["ids"], part["places"], strict=True)]
         progress.advance()
-    with replacing(sheet) as temporary:
-        canvas.save(temporary, "PNG")
-    progress.finish()
+    with replacing(thumbnails) as temporary:
+        pq.write_table(pa.Table.from_pylist(shown, THUMBNAIL), temporary)
+    progress.finish(f"{len(shown):,} pictures")
 
 
 def thumbnail(data: bytes, side: int) -> Image.Image:
@@ -89,7 +96,7 @@ def thumbnail(data: bytes, side: int) -> Image.Image:
 
 
 def _parts(manifest: str, count: int) -> list[dict]:
-    """What each row of the sheet shows: ``{label, origin, generator, images, places}``."""
+    """What each sheet shows: ``{label, origin, generator, images, ids, places}``, reals first."""
     columns = ["id", "label", "origin", "generator", "sha256", "file", "row"]
     table = pq.read_table(manifest, columns=columns, read_dictionary=["origin", "generator", "file"]).unify_dictionaries()
     keys = ["label", "origin", "generator"]
@@ -98,8 +105,27 @@ def _parts(manifest: str, count: int) -> list[dict]:
         mine = table.filter(reduce(and_, [pc.field(key) == part[key] for key in keys])).select(["sha256", "id", "file", "row"])
         lowest = mine.take(pc.select_k_unstable(mine, count, [("sha256", "ascending"), ("id", "ascending")]))
         part["images"] = part.pop("count_all")
+        part["ids"] = lowest["id"].to_pylist()
         part["places"] = list(zip(lowest["file"].to_pylist(), lowest["row"].to_pylist(), strict=True))
     return sorted(parts, key=lambda part: [part[key] for key in keys])
+
+
+def _sheet(part: dict, pictures: list[Image.Image]) -> Image.Image:
+    """The label, and beside it the pictures in lines of ``COLUMNS``."""
+    lines = -(-len(pictures) // COLUMNS)
+    width = 2 * MARGIN + LABEL + min(len(pictures), COLUMNS) * (CELL + GAP) - GAP
+    canvas = Image.new("RGB", (width, 2 * MARGIN + lines * (CELL + GAP) - GAP), GROUND)
+    _write_label(ImageDraw.Draw(canvas), MARGIN, part)
+    for number, picture in enumerate(pictures):
+        left, top = MARGIN + LABEL + number % COLUMNS * (CELL + GAP), MARGIN + number // COLUMNS * (CELL + GAP)
+        canvas.paste(picture, (left + (CELL - picture.width) // 2, top + (CELL - picture.height) // 2))
+    return canvas
+
+
+def _webp(picture: Image.Image) -> bytes:
+    encoded = io.BytesIO()
+    picture.save(encoded, "WEBP", quality=75)
+    return encoded.getvalue()
 
 
 def _pictures(folder: Path, places: list[tuple[str, int]]) -> Iterator[tuple[tuple[str, int], bytes]]:
