@@ -177,6 +177,10 @@ class Catalogue:
         seconds = self.dataset["shard_items"] * cost.get("seconds", 10) / GPUS_PER_NODE
         return math.ceil((seconds + cost.get("start", START_SECONDS)) / 60)
 
+    def calls_to_service(self, origin: str) -> int:
+        """Calls that an origin of kind ``api`` takes, if none fails: one for each item that is drawn."""
+        return sum(part.drawn for part in self.parts_of(origin))
+
     def packed(self) -> list[tuple[str, str]]:
         """``(split, shard)`` of every shard of the finished dataset."""
         return [
