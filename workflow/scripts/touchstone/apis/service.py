@@ -46,7 +46,7 @@ class Service:
         self.client = Client(settings, lambda address: Host(1, 0))  # images lie anywhere, and one host is never asked much
 
     async def __aenter__(self) -> Service:
-        limits = aiohttp.ClientTimeout(total=self.service["timeout"] + CONNECT, sock_connect=CONNECT)
+        limits = aiohttp.ClientTimeout(total=self.service["timeout"], sock_connect=CONNECT)
         connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=ssl.create_default_context())
         self.session = aiohttp.ClientSession(
             connector=connector,
@@ -93,14 +93,14 @@ class Service:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise CutOff(f"{type(error).__name__}: {self.hidden(error)}") from None
 
-    async def get(self, address: str) -> bytes:
-        """The image that an answer says lies at ``address``, with the limits that hold for scraping.
+    async def get(self, address: str, told: dict) -> bytes:
+        """The image that an answer says lies at ``address``, with the limits that hold for scraping; ``told`` gets the status.
 
         Raises:
             scraping.client.Failure, TimeoutError: There is none.
         """
         async with asyncio.timeout(self.service["timeout"]):
-            return await self.client.get(address, {})
+            return await self.client.get(address, told)
 
     def hidden(self, text: object) -> str:
         """A text that may hold the key, without it."""
