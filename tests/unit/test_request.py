@@ -14,6 +14,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from tests.archives import archive
 from tests.servers import running
 from tests.services import HEALS, KEY, ImageService, picture
 
@@ -22,6 +23,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import write_json
 from touchstone.record import TAKEN, empty_item, table_of
 from touchstone.request import request_shard
+from touchstone.unroll import unroll_origin
 
 RECIPE = {"revision": 1, "provider": "openai_images", "call": "generation", "model": "tiny-image-1", "size": [64, 64]}
 RECIPE |= {"reader": {"name": "table", "file": "prompts.csv", "columns": {"id": "id", "positive_prompt": "prompt"}}}
@@ -149,6 +151,22 @@ def test_a_real_image_goes_along_as_it_is_or_as_a_square(place, server, picture,
             ("image.jpg", "image/jpeg"), ("image.png", "image/png")
         ]  # fmt: skip
         assert sent[0].image == jpeg
+
+
+def test_photographs_in_one_stream_are_read_from_what_was_unrolled(place, server, picture, tmp_path):
+    members = {f"{number}.png": picture("PNG", seed=number) for number in range(3)}
+    shelf = archive(tmp_path, ".tar.gz", members)
+    write_json(place.folder / "photos.json", {"files": [{"name": "photos.tar.gz", "path": str(shelf)}]})
+    rows = [{"source_file": "photos.tar.gz", "source_member": name} for name in members]
+    arguments = place.arguments(rows, recipe={"call": "variation", "reader": PAIRS})
+    arguments |= {"source": str(place.folder / "photos.json"), "unrolled": str(place.folder / "unrolled.zip")}
+    unroll_origin(
+        picks=[arguments["picks"]], receipt=arguments["source"], unrolled=arguments["unrolled"], progress=place.progress
+    )
+    shelf.unlink()
+    request_shard(**arguments, progress=place.progress)
+    assert pq.read_table(arguments["shard"])["state"].to_pylist() == ["taken"] * 3
+    assert sorted(call.image for call in server.billed.calls) == sorted(members.values())
 
 
 HOSTILE = {
@@ -287,8 +305,8 @@ def test_nobody_there_is_nobody_paid(place, server):
     server.shutdown()
     server.server_close()
     with pytest.raises(TouchstoneError, match=r"1 of 1 images could not be had for now[\s\S]*run again"):
-        place.ask(["fine x"], tries=2)
-    assert [line["state"] for line in place.ledger()] == ["asked", "unsent"] * 2
+        place.ask(["fine x"], tries=1)
+    assert [line["state"] for line in place.ledger()] == ["asked", "unsent"]
 
 
 # -- what dies on the way ----------------------------------------------------------------------------

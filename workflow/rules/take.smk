@@ -12,7 +12,7 @@ shards whose list changed are taken anew; as an `ancient` input it would hide wh
 checkpoint unroll_origin:
     input:
         picks=picks_of_origin,
-        receipt=receipt_of_origin,
+        receipt=receipt_of_archives,
     output:
         unrolled="results/{dataset}/origins/{origin}/unrolled.zip",
     log:
@@ -33,7 +33,7 @@ checkpoint unroll_origin:
 
 rule adopt_shard:
     input:
-        picks=pick_of_adopted,
+        picks=pick_of_unrolled,
         receipt=receipt_of_origin,
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
@@ -88,7 +88,7 @@ rule scrape_shard:
 
 rule generate_shard:
     input:
-        picks=pick_of_shard,
+        picks=pick_of_unrolled,
         model=receipt_of_model,
         prior=receipt_of_prior,
         source=receipt_of_source,
@@ -118,7 +118,7 @@ rule generate_shard:
 # The card is a path, not a file to depend on: another budget or pace makes nothing anew.
 rule request_shard:
     input:
-        picks=pick_of_shard,
+        picks=pick_of_unrolled,
         source=receipt_of_source,
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",

@@ -149,8 +149,9 @@ class Catalogue:
 
     @cached_property
     def streamed(self) -> list[str]:
-        """Origins with an archive that can only be read from front to back."""
-        return [name for name in self.of_kind("archive") if any(is_streamed(file["path"]) for file in self.card(name)["files"])]
+        """Origins whose images, or the real images that they vary, lie in an archive that can only be read from front to back."""
+        lie = {name: self.source_of_pairs(name) or name for name in self.origins}
+        return [name for name in lie if any(is_streamed(file["path"]) for file in self.card(lie[name]).get("files", []))]
 
     @cached_property
     def parts(self) -> list[Part]:

@@ -23,6 +23,7 @@ def request_shard(
     card: str,
     recipe: dict,
     source: str | None,
+    unrolled: str | None = None,
     paid: str,
     threads: int = 1,
     progress: Progress,
@@ -38,6 +39,7 @@ def request_shard(
         card: The origin's card. Its ``service`` is read here, so that another budget or pace makes nothing anew.
         recipe: The card's recipe.
         source: Receipt of the origin whose images go along.
+        unrolled: What ``unroll_origin`` wrote of that origin's archives that are one stream.
         paid: Folder of the origin's ledger, for all its shards and datasets.
         threads: Images measured at the same time.
 
@@ -47,7 +49,7 @@ def request_shard(
     wanted = read_picks(picks)
     service = DEFAULTS | load_checked("origin", card)["service"]
     with closing(Ledger(paid, service, progress.say)) as ledger:
-        originals = Originals(source) if provider_of(recipe).CALLS[recipe["call"]] else None
+        originals = Originals(source, unrolled) if provider_of(recipe).CALLS[recipe["call"]] else None
         asking = Asking(wanted, recipe, service, key_of(service, card), originals, ledger, progress)
         asyncio.run(asking.run())
         with shard_writer(shard) as writer, ThreadPoolExecutor(threads) as pool:

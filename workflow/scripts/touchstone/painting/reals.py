@@ -12,6 +12,8 @@ from touchstone.containers import Container, open_container
 from touchstone.files import read_json
 from touchstone.images import BadImage, measure
 from touchstone.listing import path_of
+from touchstone.suffixes import is_streamed
+from touchstone.unroll import Unrolled
 
 MULTIPLE = 64  # sides of a canvas that follows the real image: all models can paint it, and few shapes occur
 MAX_SIDE = 1024  # a larger real image is painted smaller, unless the recipe says otherwise
@@ -43,11 +45,12 @@ class Originals:
 
     Args:
         receipt: Receipt of that origin.
+        unrolled: What ``unroll_origin`` wrote of its archives that are one stream, if it has such.
     """
 
-    def __init__(self, receipt: str):
-        self.files = read_json(receipt)["files"]
-        self.containers: dict[str, Container] = {}
+    def __init__(self, receipt: str, unrolled: str | None = None):
+        self.files, self.unrolled = read_json(receipt)["files"], unrolled
+        self.containers: dict[str, Container | Unrolled] = {}
 
     def read(self, row: dict) -> bytes:
         """The real image of a row.
@@ -57,10 +60,11 @@ class Originals:
         """
         return self.container(row["source_file"]).read(row["source_member"])
 
-    def container(self, name: str) -> Container:
+    def container(self, name: str) -> Container | Unrolled:
         """The file of the origin with this name."""
         if name not in self.containers:
-            self.containers[name] = open_container(path_of(self.files, name))
+            unrolled = self.unrolled and is_streamed(name)
+            self.containers[name] = Unrolled(self.unrolled, name) if unrolled else open_container(path_of(self.files, name))
         return self.containers[name]
 
 
@@ -70,10 +74,11 @@ class Reals:
     Args:
         receipt: Receipt of the origin that is varied.
         recipe: The card's recipe.
+        unrolled: As of ``Originals``.
     """
 
-    def __init__(self, receipt: str, recipe: dict):
-        self.originals, self.recipe = Originals(receipt), recipe
+    def __init__(self, receipt: str, recipe: dict, unrolled: str | None = None):
+        self.originals, self.recipe = Originals(receipt, unrolled), recipe
 
     def sizes(self, rows: list[dict]) -> list[tuple[int, int]]:
         """Width and height of the real image of each row, by its header; the smallest canvas for one without."""
