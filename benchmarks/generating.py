@@ -2,6 +2,7 @@
 
 Run it from the repository's folder: ``python -m benchmarks.generating [--write]``. Where torch sees a GPU it measures
 full-size architectures with random weights; elsewhere a small one that takes at least 0.2 s an image on one thread.
+Both measure batches, compiling, the naive way and reconstruction; a GPU also two processes at once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from functools import partial
@@ -23,18 +25,23 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from benchmarks.architectures import receipt, save
 from benchmarks.measuring import machine, main
+from PIL import Image
 from tests.building import HOME
 
 from touchstone.demo import models
 from touchstone.draw import PICK
+from touchstone.files import write_json
 from touchstone.generate import generate_shard
 from touchstone.progress import Progress
 from touchstone.record import empty_item, table_of
 
 READER = {"name": "table", "file": "p.csv", "columns": {"id": "id", "positive_prompt": "prompt"}}
-BASE = {"reader": READER, "mode": "text_to_image", "guidance": 7.5, "seed": 1, "attempts": 1}
-SMALL = BASE | {"steps": 2, "size": [128, 128]}
+BASE = {"reader": READER, "mode": "text_to_image", "guidance": 7.5, "seed": 1, "attempts": 1, "compile": "off"}
+ALIGNED = {"reader": {"name": "pairs"}, "mode": "reconstruction", "seed": 1, "batch": 16, "attempts": 1, "format": "png"}
 ROUNDS = 2  # with compiling the first fills the cache
+CPU = BASE | {"steps": 2, "size": [112, 112]}
+PHOTOS = 64  # different pictures to reconstruct
+CPU_BATCHES = ((1, 24), (4, 24), (8, 32), (16, 48), (32, 64))  # batch and images
 GPU_CASES = [  # architecture, steps, side, batches, images
     ("stable_diffusion_1_5", 25, 512, (1, 4, 8, 16, 32), 512),
     ("stable_diffusion_2_1", 25, 512, (16,), 512),
@@ -46,7 +53,8 @@ ABOUT = """\
 the process; *painting* leaves out starting and loading: from the first finished batch to the last for us, the loop
 without its first call for the bare one. *CPU* is processor time of all processes and threads for an image, which tells
 more than rates where others use the machine. *Naive* is one image per call, saved as PNG at once. *Busy* is the mean
-utilisation of the GPU that nvidia-smi tells, while shards are painted. Rates are the best of {rounds} rounds in turns.
+utilisation of the GPU that nvidia-smi tells, while shards are painted. With
+compiling the best of {rounds} rounds counts, in turns, as the first fills the cache.
 """
 
 
@@ -62,22 +70,28 @@ class Watch(Progress):
         self.times.append((time.perf_counter(), count))
 
 
-def ours(folder: Path, model: str, recipe: dict, count: int) -> dict:
+def ours(folder: Path, model: str, recipe: dict, count: int, processes: int = 1) -> dict:
     """``generate_shard`` from start to end: seconds, seconds to the first image, rates, and how busy the GPU was."""
     rows = [
-        empty_item() | {"id": f"b/{number}", "positive_prompt": f"picture {number}", "rank": number} for number in range(count)
+        empty_item()
+        | {"id": f"b/{number}", "positive_prompt": f"picture {number}", "rank": number}
+        | {"source_file": "photos.zip", "source_member": f"{number % PHOTOS}.jpg"}
+        for number in range(count)
     ]
     pq.write_table(table_of(rows, PICK), folder / "picks.parquet")
     (folder / "shard.parquet").unlink(missing_ok=True)
     watch, busy = Watch(), _Busy()
-    begun, used = time.perf_counter(), _children()
+    if busy.gpu:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(["0"] * processes)  # a worker for each
     paths = {"picks": str(folder / "picks.parquet"), "shard": str(folder / "shard.parquet"), "cache": str(folder / "compiled")}
+    paths["source"] = str(folder / "photos.json") if recipe["mode"] == "reconstruction" else None
+    begun, used = time.perf_counter(), _children()
     with busy:
-        generate_shard(**paths, model=model, recipe=recipe, workers=1, progress=watch)
+        generate_shard(**paths, model=model, recipe=recipe, workers=processes, progress=watch)
     seconds = time.perf_counter() - begun
     cpu = (_children() - used) / count
-    later = sum(number for _, number in watch.times[1:])
-    painting = later / (watch.times[-1][0] - watch.times[0][0]) if later else None
+    later = sum(number for _, number in watch.times[processes:])
+    painting = later / (watch.times[-1][0] - watch.times[processes - 1][0]) if later else None
     return {"all": count / seconds, "painting": painting, "first": watch.times[0][0] - begun, "busy": busy.mean(), "cpu": cpu}
 
 
@@ -88,12 +102,22 @@ def by_hand(folder: Path, model: str, recipe: dict, count: int, *, naive: bool =
     begun, used = time.perf_counter(), _children()
     environment = os.environ | {
         "PYTHONPATH": f"{HOME}:{HOME / 'workflow/scripts'}",
-        "TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled"),
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled-bare"),
     }
-    command = [sys.executable, "-c", "from benchmarks.generating import loop; loop()", json.dumps(job)]
+    command = [sys.executable, "-m", "benchmarks.bare_loop", json.dumps(job)]
     done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - begun
     return {"all": count / seconds, "cpu": (_children() - used) / count} | json.loads(done.stdout.splitlines()[-1])
+
+
+def photographs(folder: Path, side: int) -> None:
+    """Pictures to reconstruct, in a zip, and the receipt of the origin that they are."""
+    with zipfile.ZipFile(folder / "photos.zip", "w") as archive:
+        for number in range(PHOTOS):
+            data = io.BytesIO()
+            Image.effect_noise((side, side), 64).convert("RGB").save(data, "JPEG", quality=90)
+            archive.writestr(f"{number}.jpg", data.getvalue())
+    write_json(folder / "photos.json", {"files": [{"name": "photos.zip", "path": str(folder / "photos.zip")}]})
 
 
 def _children() -> float:
@@ -112,40 +136,14 @@ def in_turns(rounds: int, *works: Callable[[], dict]) -> list[dict]:
     return best
 
 
-def loop() -> None:
-    """What ``by_hand`` runs: batches of ``pipe(...)``, and the rate without the first call."""
-    import torch
-    from diffusers import DiffusionPipeline
-
-    from touchstone.painting.pipelines import _speed, dtype_of
-
-    job = json.loads(sys.argv[1])
-    recipe, batch = job["recipe"], 1 if job["naive"] else job["recipe"]["batch"]
-    torch.set_num_threads(recipe.get("threads", 1))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    pipe = DiffusionPipeline.from_pretrained(job["path"], dtype=dtype_of(recipe), local_files_only=True).to(device)
-    pipe.set_progress_bar_config(disable=True)
-    _speed(pipe, recipe)
-    times = []
-    for start in range(0, job["count"], batch):
-        generators = [torch.Generator("cpu").manual_seed(start + number) for number in range(batch)]
-        prompts = [f"picture {start + number}" for number in range(batch)]
-        sides = {"width": recipe["size"][0], "height": recipe["size"][1]}
-        given = {"num_inference_steps": recipe["steps"], "guidance_scale": recipe["guidance"], "generator": generators}
-        with torch.inference_mode():
-            images = pipe(prompts, **given, **sides).images
-        if job["naive"]:
-            images[0].save(f"{job['folder']}/{start}.png")
-        times.append(time.perf_counter())
-    print(json.dumps({"painting": batch * (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else None}))
-
-
 class _Busy:
     """Asks nvidia-smi how busy the first GPU is, where there is one."""
 
+    gpu = bool(shutil.which("nvidia-smi"))
+
     def __enter__(self) -> _Busy:
         command = ["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits", "-lms", "200", "-i", "0"]
-        self.asked = subprocess.Popen(command, stdout=subprocess.PIPE, text=True) if shutil.which("nvidia-smi") else None
+        self.asked = subprocess.Popen(command, stdout=subprocess.PIPE, text=True) if self.gpu else None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -175,28 +173,42 @@ def _number(value: float | None) -> str:
 
 
 def on_cpu(folder: Path) -> list[str]:
-    """Rows for the small model on one thread; batches are compared on a GPU, where they matter."""
+    """Rows for the small model on one thread."""
     models.build("stable_diffusion", folder / "small")
-    arguments = (folder, receipt("small", folder / "small"), SMALL | {"batch": 4}, 24)
-    works = [partial(ours, *arguments), partial(by_hand, *arguments), partial(by_hand, *arguments, naive=True)]
-    made, bare, naive = in_turns(ROUNDS, *works)
-    return [line("small model, batch 4", made, bare), line("the same against naive", made, naive)]
+    model = receipt("small", folder / "small")
+    lines = [compared(f"batch {batch}", 1, folder, model, CPU | {"batch": batch}, count) for batch, count in CPU_BATCHES]
+    compiled = (folder, model, CPU | {"batch": 8, "compile": "full"}, 32)
+    lines.append(compared("batch 8, compiled", ROUNDS, *compiled))
+    naive = (folder, model, CPU | {"batch": 4}, 24)
+    lines.append(line("batch 4, against naive", *in_turns(1, partial(ours, *naive), partial(by_hand, *naive, naive=True))))
+    photographs(folder, 256)
+    lines.append(compared("reconstruction, 256 px, batch 16", 1, folder, model, ALIGNED | {"size": [256, 256]}, 96))
+    return lines
 
 
 def on_gpu(folder: Path) -> list[str]:
-    """Rows for full-size architectures in bfloat16, without and with compiling."""
+    """Rows for full-size architectures in bfloat16, without and with compiling, and with two processes."""
     lines = []
     for name, steps, side, batches, count in GPU_CASES:
         model = save(name, folder / name, "bfloat16", "cuda")
+        fast = {"dtype": "bfloat16", "channels_last": True, "size": [side, side]}
         for batch in batches:
             for compiled in ("off", "regional"):
-                recipe = BASE | {"steps": steps, "size": [side, side], "batch": batch, "dtype": "bfloat16"}
-                recipe |= {"channels_last": True, "compile": compiled}
-                arguments = (folder, model, recipe, count)
-                made, bare = in_turns(1 if compiled == "off" else ROUNDS, partial(ours, *arguments), partial(by_hand, *arguments))
-                lines.append(line(f"{name}, {side} px, {steps} steps, batch {batch}, compile {compiled}", made, bare))
+                recipe = BASE | fast | {"steps": steps, "batch": batch, "compile": compiled}
+                about = f"{name}, {side} px, {steps} steps, batch {batch}, compile {compiled}"
+                lines.append(compared(about, 1 if compiled == "off" else ROUNDS, folder, model, recipe, count))
+        two = (folder, model, BASE | fast | {"steps": steps, "batch": batches[0]}, count)
+        lines.append(line(f"{name}, batch {batches[0]}, two processes", ours(*two, processes=2), by_hand(*two)))
+        lines.append(line(f"{name}, batch {batches[0]}, against naive", ours(*two), by_hand(*two, naive=True)))
+        photographs(folder, side)
+        lines.append(compared(f"{name}, reconstruction, {side} px", 1, folder, model, ALIGNED | fast, 2 * count))
         shutil.rmtree(folder / name)
     return lines
+
+
+def compared(about: str, rounds: int, *arguments: object) -> str:
+    """The row of ours against the bare loop."""
+    return line(about, *in_turns(rounds, partial(ours, *arguments), partial(by_hand, *arguments)))
 
 
 def results() -> str:

@@ -112,3 +112,23 @@ def test_one_pass_for_all_shards_whatever_happens_to_them(place, members):
     place.run("solid", "--forcerun", "draw_origin")
     assert all("/draw.parquet" in name or "/picks/" in name for name in remade(before, place.made()))
     assert place.dry_run("solid") == {}
+
+
+@pytest.mark.slow
+def test_photographs_that_are_varied_are_read_in_one_pass_too(place, tmp_path):
+    place = place.copy(tmp_path / "place")
+    shelf = place.folder / "shelf"
+    card = yaml.safe_load((place.folder / "config/origins/demo_variations.yaml").read_text(encoding="utf-8"))
+    card["recipe"]["reader"]["origin"] = "solid"
+    card["recipe"] |= {"batch": 2, "steps": 1}
+    (place.folder / "config/origins/varied.yaml").write_text(yaml.safe_dump(card), encoding="utf-8")
+    place.edit("datasets/solid.yaml", fakes={"varied": {"quota": 6, "margin": 1}}, shard_items=3)
+    place.edit("config.yaml", paths={"solid": str(shelf)})
+    jobs = place.dry_run()
+    assert (jobs["unroll_origin"], jobs["generate_shard"]) == (2, 2)
+    place.run("varied")
+    (log,) = (place.work / "logs/unroll_origin/solid").glob("varied.log")
+    assert "6 of 6 members" in log.read_text()
+    shards = sorted((place.work / "results/solid/origins/varied").glob("demo_image_variation-*.parquet"))
+    assert [pq.read_table(shard)["state"].to_pylist() for shard in shards] == [["taken"] * 3] * 2
+    assert place.dry_run("varied") == {}

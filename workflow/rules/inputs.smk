@@ -41,6 +41,11 @@ def receipt_of_source(wildcards):
     return staged("paths", source) if source else []
 
 
+def receipt_of_archives(wildcards):
+    """Receipt of the archives that the origin's images, or those that it varies, lie in."""
+    return receipt_of_source(wildcards) or receipt_of_origin(wildcards)
+
+
 def index_of_source(wildcards):
     """Index of the origin whose images this one varies."""
     source = CATALOGUE.source_of_pairs(wildcards.origin)
@@ -79,8 +84,8 @@ def picks_of_origin(wildcards):
     ]
 
 
-def pick_of_adopted(wildcards):
-    """The shard's own pick list, once such archives are read, too."""
+def pick_of_unrolled(wildcards):
+    """The shard's own pick list, once archives that are one stream are read, too."""
     picks = pick_of_shard(wildcards)
     # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
     if wildcards.origin in CATALOGUE.streamed:

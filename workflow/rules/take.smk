@@ -1,6 +1,6 @@
 """take: drawn items into shards: the bytes unchanged, the facts, and a state with its reason.
 
-In:  a pick list, and what the origin's kind needs: archives, the web, or a model.
+In:  a pick list, and what the origin's kind needs: archives, the web, a model, or a service.
 Out: results/<dataset>/origins/<origin>/<shard>.parquet, rows of record.TAKEN. One rule per kind,
      one contract: after this step nobody asks where a picture came from.
 Archives that can only be read from front to back are read once for all shards of the origin: what
@@ -12,7 +12,7 @@ shards whose list changed are taken anew; as an `ancient` input it would hide wh
 checkpoint unroll_origin:
     input:
         picks=picks_of_origin,
-        receipt=receipt_of_origin,
+        receipt=receipt_of_archives,
     output:
         unrolled="results/{dataset}/origins/{origin}/unrolled.zip",
     log:
@@ -33,7 +33,7 @@ checkpoint unroll_origin:
 
 rule adopt_shard:
     input:
-        picks=pick_of_adopted,
+        picks=pick_of_unrolled,
         receipt=receipt_of_origin,
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
@@ -88,7 +88,7 @@ rule scrape_shard:
 
 rule generate_shard:
     input:
-        picks=pick_of_shard,
+        picks=pick_of_unrolled,
         model=receipt_of_model,
         prior=receipt_of_prior,
         source=receipt_of_source,
@@ -113,3 +113,32 @@ rule generate_shard:
         compiled="resources/compiled",
     script:
         "../scripts/generate_shard.py"
+
+
+# The card is a path, not a file to depend on: another budget or pace makes nothing anew.
+rule request_shard:
+    input:
+        picks=pick_of_unrolled,
+        source=receipt_of_source,
+    output:
+        shard="results/{dataset}/origins/{origin}/{shard}.parquet",
+    log:
+        "logs/request_shard/{dataset}/{origin}/{shard}.log",
+    benchmark:
+        "logs/benchmarks/request_shard/{dataset}/{origin}/{shard}.jsonl"
+    wildcard_constraints:
+        origin=one_of(CATALOGUE.of_kind("api")),
+    conda:
+        "../../envs/touchstone.yaml"
+    threads: 2
+    resources:
+        network=1,
+        api=1,
+        mem_mb=growing(4000),
+        runtime="4h",
+    params:
+        card=lookup("{origin}/file", within=CATALOGUE.cards),
+        recipe=recipe_of_origin,
+        paid="resources/paid/{origin}",
+    script:
+        "../scripts/request_shard.py"

@@ -70,9 +70,14 @@ def published():
 
 
 def needed_by(jobs):
-    """Origins and models whose files these jobs read."""
+    """Origins and models whose files these jobs read, and services that they ask."""
     readers = {"fetch_origin", "fetch_model", "list_origin", "adopt_shard"}
-    return {
+    services = {
+        f"service {job.wildcards.origin}"
+        for job in jobs
+        if job.rule.name == "request_shard"
+    }
+    return services | {
         job.wildcards.get("origin") or f"model {job.wildcards.model}"
         for job in jobs
         if job.rule.name in readers

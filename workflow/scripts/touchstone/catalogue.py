@@ -152,8 +152,9 @@ class Catalogue:
 
     @cached_property
     def streamed(self) -> list[str]:
-        """Origins with an archive that can only be read from front to back."""
-        return [name for name in self.of_kind("archive") if any(is_streamed(file["path"]) for file in self.card(name)["files"])]
+        """Origins whose images, or the real images that they vary, lie in an archive that can only be read from front to back."""
+        lie = {name: self.source_of_pairs(name) or name for name in self.origins}
+        return [name for name in lie if any(is_streamed(file["path"]) for file in self.card(lie[name]).get("files", []))]
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -179,6 +180,10 @@ class Catalogue:
         cost = self.card(origin).get("cost", {})
         seconds = self.dataset["shard_items"] * cost.get("seconds", 10) / GPUS_PER_NODE
         return math.ceil((seconds + cost.get("start", START_SECONDS)) / 60)
+
+    def calls_to_service(self, origin: str) -> int:
+        """Calls that an origin of kind ``api`` takes, if none fails: one for each item that is drawn."""
+        return sum(part.drawn for part in self.parts_of(origin))
 
     def packed(self) -> list[tuple[str, str]]:
         """``(split, shard)`` of every shard of the finished dataset."""

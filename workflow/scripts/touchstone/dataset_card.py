@@ -60,7 +60,7 @@ COLUMNS = {
     "pixel_sha256": "of the decoded pixels",
     "phash": "64-bit perceptual hash, 16 hexadecimal digits",
     "luma_std": "standard deviation of the grey values, 0 to 127.5",
-    "generation": "model, revision, steps, seed and versions of an image generated here; null for others",
+    "generation": "model, revision, steps, seed and versions of an image made here, or its service; null for others",
     "scrape": "status, time and engine of an image downloaded here; null for others",
     "processing": "what was done to the image when the dataset was packed; empty if the bytes are the origin's",
     "origin_sha256": "of the origin's bytes, if they are not these",

@@ -35,6 +35,7 @@ def generate_shard(
     shard: str,
     workers: int,
     source: str | None = None,
+    unrolled: str | None = None,
     prior: str | None = None,
     cache: str | None = None,
     progress: Progress,
@@ -52,6 +53,7 @@ def generate_shard(
         shard: The shard to write. Finished batches live beside it in ``<shard>.partial`` until then.
         workers: Worker processes where there is no GPU; with GPUs there is one for each.
         source: Receipt of the origin whose images are varied.
+        unrolled: What ``unroll_origin`` wrote of that origin's archives that are one stream.
         prior: Receipt of the model that works before, if the recipe has one.
         cache: Folder in which compiled kernels outlive the job.
 
@@ -69,9 +71,11 @@ def generate_shard(
             _remove(partial)
             return
         _forget_other_work(partial, work)
-        job = {"picks": str(picks), "models": list(map(str, receipts)), "source": source, "recipe": recipe}
+        job = {"picks": str(picks), "models": list(map(str, receipts)), "source": source, "unrolled": unrolled, "recipe": recipe}
         supervisor = Supervisor(job | {"partial": str(partial)}, devices(workers), partial, cache)
-        places = _paint_all(supervisor, _Plan(wanted, recipe, source, read_json(receipts[-1])), partial, progress)
+        places = _paint_all(
+            supervisor, _Plan(sizes_of(wanted, recipe, source, unrolled), recipe, read_json(receipts[-1])), partial, progress
+        )
         with shard_writer(shard, TAKEN.with_metadata({"work": work})) as writer:
             _assemble(writer, [places[row] for row in range(len(wanted))], partial)
         _remove(partial)
@@ -81,10 +85,10 @@ def generate_shard(
 class _Plan:
     """Tasks of a shard, which follow from its pick list and recipe alone."""
 
-    def __init__(self, wanted: list[dict], recipe: dict, source: str | None, reads: dict):
-        self.sizes = sizes_of(wanted, recipe, source)
+    def __init__(self, sizes: list[tuple[int, int]], recipe: dict, reads: dict):
+        self.sizes = sizes
         self.batch = recipe["batch"]
-        self.rows = range(len(wanted))
+        self.rows = range(len(sizes))
         self.attempts = recipe.get("attempts", ATTEMPTS)
         self.embeds: dict[int, tuple[str, int]] = {}  # row → where its embeddings will lie
         if mode_of(recipe).TEXT and class_of(reads) in EMBEDDED:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from touchstone.apis import lacking
 from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_text
@@ -30,7 +31,7 @@ class Stock:
 
 
 def stock(catalogue: Catalogue, folder: str | Path = ".", names: Iterable[str] | None = None) -> list[Stock]:
-    """What lies where of every origin with files and every model that the dataset needs.
+    """What lies where of every origin with files and every model that the dataset needs, and whether services can be asked.
 
     Args:
         folder: Where the workflow runs.
@@ -39,6 +40,7 @@ def stock(catalogue: Catalogue, folder: str | Path = ".", names: Iterable[str] |
     wanted = None if names is None else set(names)
     stocks = [origin_stock(catalogue, origin, folder) for origin, card in catalogue.cards.items() if card.get("files")]
     stocks += [model_stock(catalogue, model, folder) for model in catalogue.models_used()]
+    stocks += [service_stock(catalogue, origin) for origin in catalogue.of_kind("api")]
     return [each for each in stocks if wanted is None or each.name in wanted]
 
 
@@ -73,6 +75,30 @@ def model_stock(catalogue: Catalogue, name: str, folder: str | Path) -> Stock:
             mend="name its folder under `models` in config/config.yaml, or correct `sources` in models.yaml",
         )
     return Stock(f"model {name}", "model", "", str(placed or kept), [found], error, [found] if error else [])
+
+
+def service_stock(catalogue: Catalogue, origin: str) -> Stock:
+    """Whether the service of an origin can be asked: its key, and a budget that is enough for what is drawn."""
+    card = catalogue.card(origin)
+    service, key = card["service"], card["service"].get("key", "")
+    error, calls = None, catalogue.calls_to_service(origin)
+    try:
+        if missing := lacking(service, card["file"]):
+            error = TouchstoneError(
+                f"origin {origin!r}: the service {service['url']} {missing}",
+                where=f"{card['file']}: service.key",
+                mend=f"{card.get('instructions', 'get a key')}; then export {key}=... where the build is started",
+            )
+        elif calls * service["price"] > service["budget"] * (1 + 1e-9):
+            error = TouchstoneError(
+                f"origin {origin!r}: {calls:,} calls at {service['price']} are more than the budget of {service['budget']}",
+                where=f"{card['file']}: service.budget",
+                mend="raise the budget, or lower quota or margin in the dataset file",
+            )
+    except TouchstoneError as wrong:
+        error = wrong
+    found = Found(key or "service", "missing" if error else "there", why=str(error.what) if error else "")
+    return Stock(f"service {origin}", "service", card["access"], service["url"], [found], error, [found] if error else [])
 
 
 def require(catalogue: Catalogue, names: Iterable[str], folder: str | Path = ".") -> None:

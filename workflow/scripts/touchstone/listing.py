@@ -45,7 +45,7 @@ def list_origin(
         receipt: What ``fetch_origin`` wrote about the origin's files.
         recipe: The card's recipe.
         generators: ``{key: {name, released}}``; a reader speaks of keys, the record of names.
-        kind: Of ``generate`` origins every item will be made by the one generator there is.
+        kind: Of ``generate`` and ``api`` origins every item will be made by the one generator there is.
         licence: Licence of items that do not bring their own.
         pairs: Index of the origin whose images are varied.
 
@@ -157,7 +157,7 @@ def known(item: dict, prefix: str, generators: dict, kind: str, origin: str) -> 
     """
     row = dict(item)
     row["id"] = f"{prefix}/{item['id']}" if prefix else item["id"]
-    key = next(iter(generators)) if kind == "generate" else item.get("generator", "")
+    key = next(iter(generators)) if kind in ("generate", "api") else item.get("generator", "")
     if key:
         if key not in generators:
             raise TouchstoneError(

@@ -92,7 +92,8 @@ def _take(catalogue: Catalogue, origin: str, work: Path, now: float) -> Row:
 
 
 def _rule(kind: str) -> str:
-    return {"archive": "adopt_shard", "urls": "scrape_shard", "generate": "generate_shard"}[kind]
+    rules = {"archive": "adopt_shard", "urls": "scrape_shard", "generate": "generate_shard", "api": "request_shard"}
+    return rules[kind]
 
 
 def print_progress(catalogue: Catalogue, log: str) -> None:

@@ -13,7 +13,7 @@ from touchstone.parts import numbered
 from touchstone.progress import size
 
 FILES_PER_SHARD = {"take": 4, "pack": 4}  # shard, pick list, log, benchmark
-NETWORK_KINDS = {"urls"}
+NETWORK_KINDS = {"urls", "api"}
 NODES = (1, 2, 8)  # for which the plan says how long generating takes
 
 
@@ -109,7 +109,17 @@ def _take_row(catalogue: Catalogue, origin: str) -> Row:
         FILES_PER_SHARD["take"] * shards,
         (items * seconds + start) / 3600 if card["kind"] == "generate" and seconds else None,
         card["kind"] in NETWORK_KINDS and "serve" not in card,
+        _money(catalogue, origin),
     )
+
+
+def _money(catalogue: Catalogue, origin: str) -> str:
+    """What the calls of an origin of kind ``api`` cost at most."""
+    card = catalogue.card(origin)
+    if card["kind"] != "api":
+        return ""
+    calls, service = catalogue.calls_to_service(origin), card["service"]
+    return f"{calls:,} calls, {calls * service['price']:,.2f} of {service['budget']:,.2f} {service.get('currency', 'USD')}"
 
 
 def _shards(catalogue: Catalogue, items: int) -> int:

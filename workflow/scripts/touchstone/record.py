@@ -89,6 +89,9 @@ GENERATION = pa.struct(
         ("versions", pa.string()),  # "diffusers 0.42.1, torch 2.13.0, ..."
         ("watermark", pa.string()),
         ("safety", pa.string()),
+        ("service", pa.string()),  # address of the service that made it, for which model, mode and pipeline stand, too
+        ("request_id", pa.string()),  # as the service calls it
+        ("revised_prompt", pa.string()),  # what the service made of the prompt, if it tells
     ]
 )
 
@@ -182,6 +185,10 @@ REASONS: dict[str, tuple[str, str]] = {
     "placeholder": ("fault", "the same picture is served for many addresses"),
     "unusable_source": ("fault", "the real image it is made from cannot be read"),
     "flagged": ("fault", "the model's safety checker withheld it at every attempt"),
+    "refused": ("fault", "the service's content policy refused it"),
+    "unknown_outcome": ("fault", "the call to the service was cut off; it may be paid for, so it is not sent again"),
+    "service_error": ("fault", "the service answered with an error or without an image"),
+    "wrong_size": ("fault", "the service's image has another size than was asked for"),
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
     "taken_down": ("choice", "on the dataset's list of what must not be in it"),
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),

@@ -119,6 +119,13 @@ class Unrolled:
                 )
             yield members[key], data
 
+    def read(self, member: str) -> bytes:
+        """One member; raises what ``read_many`` raises, and ``BadImage`` for why the archive could not give it."""
+        ((_, data),) = self.read_many([member])
+        if isinstance(data, BadImage):
+            raise data
+        return data
+
     def close(self) -> None:
         self.zip.close()
 

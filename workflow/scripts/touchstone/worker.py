@@ -51,7 +51,7 @@ class Worker:
     def __init__(self, job: dict, answers: TextIO):
         self.recipe, self.folder, self.answers = job["recipe"], Path(job["partial"]), answers
         self.picks = read_picks(job["picks"])
-        self.reals = Reals(job["source"], self.recipe) if mode_of(self.recipe).REAL else None
+        self.reals = Reals(job["source"], self.recipe, job["unrolled"]) if mode_of(self.recipe).REAL else None
         self.painter = Painter(self.recipe, [read_json(model) for model in job["models"]])
 
     def serve(self, lines: TextIO) -> None:

@@ -10,15 +10,15 @@ from touchstone.painting.seeds import chosen
 Size = tuple[int, int]  # width and height in pixels
 
 
-def sizes_of(rows: list[dict], recipe: dict, source: str | None) -> list[Size]:
+def sizes_of(rows: list[dict], recipe: dict, source: str | None, unrolled: str | None = None) -> list[Size]:
     """The canvas of each row: the recipe's one size, a draw from its mix, or what the real image asks for.
 
     Args:
-        source: Receipt of the origin whose images are varied.
+        source, unrolled: Receipt of the origin whose images are varied, and what was unrolled of its archives.
     """
     size = recipe["size"]
     if size == "real":
-        return [canvas_of(own, recipe) for own in Reals(source, recipe).sizes(rows)]
+        return [canvas_of(own, recipe) for own in Reals(source, recipe, unrolled).sizes(rows)]
     if isinstance(size[0], dict):
         return [tuple(chosen(size, recipe["seed"], row["id"], "size")["size"]) for row in rows]
     return [tuple(size)] * len(rows)

@@ -12,6 +12,8 @@ from touchstone.containers import Container, open_container
 from touchstone.files import read_json
 from touchstone.images import BadImage, measure
 from touchstone.listing import path_of
+from touchstone.suffixes import is_streamed
+from touchstone.unroll import Unrolled
 
 MULTIPLE = 64  # sides of a canvas that follows the real image: all models can paint it, and few shapes occur
 MAX_SIDE = 1024  # a larger real image is painted smaller, unless the recipe says otherwise
@@ -38,17 +40,45 @@ def canvas_of(size: tuple[int, int], recipe: dict) -> tuple[int, int]:
     return -(-width // MULTIPLE) * MULTIPLE, -(-height // MULTIPLE) * MULTIPLE
 
 
-class Reals:
-    """Reads the real images of rows out of the origin that is varied.
+class Originals:
+    """Reads the bytes of real images out of the origin that is varied.
 
     Args:
         receipt: Receipt of that origin.
-        recipe: The card's recipe.
+        unrolled: What ``unroll_origin`` wrote of its archives that are one stream, if it has such.
     """
 
-    def __init__(self, receipt: str, recipe: dict):
-        self.files, self.recipe = read_json(receipt)["files"], recipe
-        self.containers: dict[str, Container] = {}
+    def __init__(self, receipt: str, unrolled: str | None = None):
+        self.files, self.unrolled = read_json(receipt)["files"], unrolled
+        self.containers: dict[str, Container | Unrolled] = {}
+
+    def read(self, row: dict) -> bytes:
+        """The real image of a row.
+
+        Raises:
+            BadImage: It cannot be had.
+        """
+        return self.container(row["source_file"]).read(row["source_member"])
+
+    def container(self, name: str) -> Container | Unrolled:
+        """The file of the origin with this name."""
+        if name not in self.containers:
+            unrolled = self.unrolled and is_streamed(name)
+            self.containers[name] = Unrolled(self.unrolled, name) if unrolled else open_container(path_of(self.files, name))
+        return self.containers[name]
+
+
+class Reals:
+    """The real images of rows, fitted to what is painted on.
+
+    Args:
+        receipt: Receipt of the origin that is varied.
+        recipe: The card's recipe.
+        unrolled: As of ``Originals``.
+    """
+
+    def __init__(self, receipt: str, recipe: dict, unrolled: str | None = None):
+        self.originals, self.recipe = Originals(receipt, unrolled), recipe
 
     def sizes(self, rows: list[dict]) -> list[tuple[int, int]]:
         """Width and height of the real image of each row, by its header; the smallest canvas for one without."""
@@ -57,7 +87,7 @@ class Reals:
             by_file.setdefault(row["source_file"], {}).setdefault(row["source_member"], []).append(number)
         sizes = [(MULTIPLE, MULTIPLE)] * len(rows)
         for name, members in by_file.items():
-            for member, data in self._container(name).read_many(members):
+            for member, data in self.originals.container(name).read_many(members):
                 for number in members[member]:
                     sizes[number] = _header_size(data)
         return sizes
@@ -66,7 +96,7 @@ class Reals:
         """The real image of each row on its canvas, or why it cannot be used."""
         for row in rows:
             try:
-                data = self._container(row["source_file"]).read(row["source_member"])
+                data = self.originals.read(row)
                 measure(data)  # limits and damage are found before a pipeline sees the image
                 yield self._fitted(Image.open(io.BytesIO(data)), canvas)
             except BadImage as error:
@@ -81,10 +111,23 @@ class Reals:
         size = scaled(image.size, self.recipe)
         return Real(_extended(image if image.size == size else image.resize(size), canvas), size, opened)
 
-    def _container(self, name: str) -> Container:
-        if name not in self.containers:
-            self.containers[name] = open_container(path_of(self.files, name))
-        return self.containers[name]
+
+def as_sent(data: bytes, square: int | None) -> tuple[str, bytes]:
+    """Name and bytes of a real image as a service gets it: its own, a PNG of other formats, or a ``square`` PNG.
+
+    Args:
+        square: Side in pixels to which the middle of the image is scaled.
+
+    Raises:
+        BadImage: It cannot be used.
+    """
+    suffix = measure(data)["format"].lower()
+    if not square and suffix in ("jpeg", "png", "webp"):
+        return f"image.{suffix.replace('jpeg', 'jpg')}", data
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    sent = io.BytesIO()
+    (ImageOps.fit(image, (square, square), Image.Resampling.BICUBIC) if square else image).save(sent, "PNG")
+    return "image.png", sent.getvalue()
 
 
 def _header_size(data: bytes | BadImage) -> tuple[int, int]:
