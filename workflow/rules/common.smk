@@ -6,6 +6,7 @@ from snakemake.logging import logger
 
 sys.path.append(f"{workflow.basedir}/workflow/scripts")
 
+from touchstone import alone
 from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
 from touchstone.exports.outputs import FORMS, SERIES, exports_of
@@ -31,6 +32,12 @@ def is_no_chatter(record):
 
 
 logger.addFilter(is_no_chatter)
+
+# Before Snakemake looks at its own locks, which a killed one leaves behind.
+if not workflow.is_main_process:
+    alone.at_work()
+elif builder := alone.look():
+    logger.info(f"A build is at work in this folder: {builder}")
 
 try:
     CATALOGUE = Catalogue(config, home=workflow.basedir)

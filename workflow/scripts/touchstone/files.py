@@ -7,11 +7,16 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
+from touchstone.errors import writing
+
 CHUNK = 1 << 20
+LONG_AGO = 86_400  # seconds without a write, after which a temporary file of another machine is a dead one's
 
 
 @contextmanager
@@ -20,18 +25,44 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
 
     The temporary name carries host and process id, so two jobs that make the same file never
     write into each other's work: the last rename wins and both are whole. On an exception the
-    temporary file is removed and what stood at ``path`` stays.
+    temporary file is removed and what stood at ``path`` stays. What killed processes left in the
+    folder goes when the next one writes there.
+
+    Raises:
+        TouchstoneError: The system refuses to write: a full disk, a quota, a limit.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{socket.gethostname()}.{os.getpid()}.tmp")
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _forget_the_dead(path.parent)
+            yield temporary
+            with open(temporary, "rb+") as file:
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # it must not hide the error that stopped us
+            temporary.unlink(missing_ok=True)
+
+
+@cache
+def _forget_the_dead(folder: Path) -> None:
+    """Remove temporary files in ``folder`` whose process is dead; once for each process, as a folder may hold thousands.
+
+    Processes of other machines cannot be asked; they write every now and then.
+    """
+    for left in folder.glob(".*.*.tmp"):
+        ours, _, pid = left.name.removesuffix(".tmp").rpartition(".")
+        with suppress(OSError):  # another process has removed it, or it is a folder
+            if not pid.isdigit():
+                continue
+            if ours.endswith(f".{socket.gethostname()}"):
+                dead = not Path("/proc", pid).exists()
+            else:
+                dead = time.time() - left.stat().st_mtime > LONG_AGO
+            if dead:
+                left.unlink()
 
 
 @contextmanager
