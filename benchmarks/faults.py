@@ -22,11 +22,11 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 from benchmarks import measuring
-from benchmarks.killing import EVERY, MARK, kill_one, processes
+from benchmarks.killing import CHILD, EVERY, MARK, kill_one, processes
 from PIL import Image
 from tests.building import HOME, Workplace
 
-KILLS_A_BUILD = 12  # then it may end
+KILLS_A_BUILD = 20  # then it may end
 PATIENCE = 900  # seconds a build that nobody kills may take
 GRACE = 20  # seconds for processes to notice that their parent is gone
 BEGUN = (".part", ".part.json", ".refused")  # names of downloads that go on later
@@ -42,15 +42,16 @@ of an undisturbed build. **Faults found: {faults}.**
 def enlarged(place: Workplace) -> Workplace:
     """The demo, several times larger: more and smaller shards, img2dataset, and exports."""
     prompts = place.folder / "config/lists/demo_prompts.csv"
-    rows = [f"{number},a drawing of {number} boats on a lake,scene" for number in range(1000, 1240)]
+    rows = [f"{number},a drawing of {number} boats on a lake,scene" for number in range(1000, 1150)]
     prompts.write_text("\n".join(["id,prompt,content", *rows, ""]), encoding="utf-8")
     place.edit("origins/demo_urls.yaml", recipe__engine="img2dataset")
-    place.edit("datasets/demo.yaml", fakes__demo_sd__quota=200, fakes__demo_variations__quota=100, shard_items=24, pack_items=32)
+    place.edit("datasets/demo.yaml", fakes__demo_sd__quota=120, shard_items=24, pack_items=32)
     place.edit("datasets/demo.yaml", exports=["webdataset", "imagefolder"])
     return place
 
 
 BUILDS = {"demo": lambda place: place, "larger": enlarged}
+ABSENT = {"demo": ["img2dataset", CHILD], "larger": ["downloader"]}  # what such a build has no process of
 
 
 class Fault(Exception):
@@ -60,8 +61,8 @@ class Fault(Exception):
 class Build:
     """One build that is killed again and again."""
 
-    def __init__(self, place: Workplace, chance: random.Random):
-        self.place, self.chance = place, chance
+    def __init__(self, place: Workplace, kinds: dict[str, int], chance: random.Random):
+        self.place, self.kinds, self.chance = place, kinds, chance
         self.kills: Counter[str] = Counter()
         self.restarts = self.read = 0
         self.mark = f"{os.getpid()}-{chance.random()}"
@@ -82,10 +83,11 @@ class Build:
                 process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
             try:
                 while self.kills.total() < kills:
-                    killed = kill_one(process, self.mark, self.place.work, self.chance)
+                    killed = kill_one(process, self.mark, self.place.work, self.kinds, self.chance)
                     if not killed:
                         break
                     self.kills[killed] += 1
+                    self.kinds[killed] += 1
                     print(f"  {self.kills.total():3} {killed}", flush=True)
                     self.read += read_all(self.place.work)
                 status = process.wait(PATIENCE)
@@ -175,7 +177,8 @@ def series(folder: Path, seed: int, kills: int, references: dict[str, Workplace]
     told = {"builds": 0, "restarts": 0, "read": 0, "faults": [], "kills": Counter()}
     while told["kills"].total() < kills:
         name = list(references)[told["builds"] % len(references)]
-        build = Build(BUILDS[name](Workplace(folder / f"{name}-{told['builds']}")), chance)
+        kinds = {kind: told["kills"][kind] for kind in EVERY if kind not in ABSENT[name]}
+        build = Build(BUILDS[name](Workplace(folder / f"{name}-{told['builds']}")), kinds, chance)
         print(f"{build.place.folder}", flush=True)
         try:
             build.run(min(KILLS_A_BUILD, kills - told["kills"].total()))
@@ -203,7 +206,8 @@ def main() -> None:
     folder = arguments.folder or Path(tempfile.mkdtemp())
     references = {name: BUILDS[name](Workplace(folder / f"reference-{name}")) for name in arguments.builds}
     for place in references.values():
-        place.run()
+        if not (place.work / "results/demo/summary.txt").exists():
+            place.run()
     told = series(folder, arguments.seed, arguments.kills, references)
     about = ABOUT.format(
         seed=arguments.seed,

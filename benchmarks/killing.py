@@ -21,7 +21,7 @@ KINDS = {  # what a process is, and what its command line holds
 }
 SNAKEMAKE, WRITER, CHILD, ALL = "Snakemake", "writer, in the middle of a file", "child of img2dataset", "all at once"
 EVERY = [SNAKEMAKE, *KINDS, CHILD, WRITER, ALL]
-SOON = 12.0  # seconds to wait for a process of some kind; then another kind is killed
+SOON = 8.0  # seconds to wait for a process of some kind; then another kind is killed
 
 
 def processes(mark: str) -> dict[int, str]:
@@ -52,13 +52,16 @@ def writers(work: Path) -> set[int]:
     }
 
 
-def kill_one(process: subprocess.Popen, mark: str, work: Path, chance: random.Random) -> str | None:
+def kill_one(process: subprocess.Popen, mark: str, work: Path, kinds: dict[str, int], chance: random.Random) -> str | None:
     """Wait for a moment drawn by chance, then for a process of a kind drawn by chance, and kill it.
+
+    Args:
+        kinds: What may be killed, and how often it was; what was seldom is likelier.
 
     Returns:
         What was killed; None if the build ended before.
     """
-    wanted = chance.choice(EVERY)
+    wanted = _draw(kinds, chance)
     moment = time.monotonic() + chance.uniform(0, 6)
     while process.poll() is None:
         now = time.monotonic()
@@ -71,12 +74,15 @@ def kill_one(process: subprocess.Popen, mark: str, work: Path, chance: random.Ra
             else:
                 victims = sorted(pid for pid, kind in there.items() if kind == wanted)
             if victims:
-                victim = chance.choice(victims)
-                for pid in sorted(there) if wanted == ALL else [victim]:
+                for pid in sorted(there) if wanted == ALL else [chance.choice(victims)]:
                     with suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
                 return wanted
             if now > moment + SOON:
-                wanted = chance.choice(EVERY)
+                moment, wanted = now, _draw(kinds, chance)
         time.sleep(0.005)  # polls the kernel's list of processes; there is nothing to be told by
     return None
+
+
+def _draw(kinds: dict[str, int], chance: random.Random) -> str:
+    return chance.choices(list(kinds), [1 / (1 + count) ** 2 for count in kinds.values()])[0]

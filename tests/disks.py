@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-Mend = Callable[[], None]
+Mend = Callable[..., None]
 
 
 def _run(*command: object) -> None:
@@ -34,9 +34,9 @@ def _mounted(folder: Path, *how: object) -> Iterator[None]:
 
 @contextmanager
 def full(folder: Path, n_bytes: int) -> Iterator[Mend]:
-    """A disk of ``n_bytes`` at ``folder``; what is yielded makes room on it."""
+    """A disk of ``n_bytes`` at ``folder``; what is yielded makes it one of 2 GB, or of so many bytes as it is told."""
     with _mounted(folder, "-t", "tmpfs", "-o", f"size={n_bytes}", "touchstone"):
-        yield lambda: _run("mount", "-o", "remount,size=2g", folder)
+        yield lambda n_bytes=2 << 30: _run("mount", "-o", f"remount,size={n_bytes}", folder)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
 from touchstone.exports.outputs import FORMS, SERIES, exports_of
 from touchstone.inventory import check_origins, require
+from touchstone.scraping.unfinished import set_unfinished_aside
 
 # What the scheduler says at every turn; `quiet` has no word for it but `all`, which hides errors too.
 CHATTER = (
@@ -33,12 +34,6 @@ def is_no_chatter(record):
 
 logger.addFilter(is_no_chatter)
 
-# Before Snakemake looks at its own locks, which a killed one leaves behind.
-if not workflow.is_main_process:
-    alone.at_work()
-elif builder := alone.look():
-    logger.info(f"A build is at work in this folder: {builder}")
-
 try:
     CATALOGUE = Catalogue(config, home=workflow.basedir)
 except TouchstoneError as error:
@@ -46,6 +41,15 @@ except TouchstoneError as error:
 
 DATASET = CATALOGUE.dataset_name
 EXPORTS = exports_of(CATALOGUE)
+
+# Before Snakemake looks at its own locks, which a killed one leaves behind.
+if not workflow.is_main_process:
+    alone.at_work()
+elif builder := alone.look():
+    logger.info(f"A build is at work in this folder: {builder}")
+else:
+    for origin in CATALOGUE.of_kind("urls"):
+        set_unfinished_aside(f"results/{DATASET}/origins/{origin}")
 
 # What card and report tell.
 ABOUT = {

@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
+from touchstone.clock import set_back
 from touchstone.errors import TouchstoneError
 
 BUILD = Path(".snakemake/build")  # held by the Snakemake that builds; it says who that is
@@ -72,6 +73,8 @@ def begin() -> None:
     if _waited_for_jobs():
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
     shutil.rmtree(BUILD.with_name("scripts"), ignore_errors=True)  # copies of our scripts, of jobs that were killed
+    if count := set_back(("results", "resources"), now=BUILD):
+        print(f"{count} files were from the future, of a clock that was ahead; they are of now", file=sys.stderr, flush=True)
 
 
 def at_work() -> None:

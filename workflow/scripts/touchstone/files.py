@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 import socket
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -66,18 +67,25 @@ def _forget_the_dead(folder: Path) -> None:
 
 
 @contextmanager
-def sole_owner(folder: str | os.PathLike) -> Iterator[None]:
+def sole_owner(folder: str | os.PathLike, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
     """Hold ``folder`` (made if need be) for this process alone, waiting until others let go of it.
 
     The kernel drops the lock when the process dies, however it dies. The body may remove the
     folder. On a file system without locks this does not wait.
+
+    Args:
+        waiting: Called before the wait, if there is one.
     """
     lock = Path(folder, "lock")
     while True:
         lock.parent.mkdir(parents=True, exist_ok=True)
         with open(lock, "w") as file:
             with suppress(OSError):  # ENOLCK, ENOSYS: some parallel file systems have no flock
-                fcntl.flock(file, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    waiting()
+                    fcntl.flock(file, fcntl.LOCK_EX)
             try:
                 ours = os.path.samestat(os.fstat(file.fileno()), lock.stat())
             except FileNotFoundError:
@@ -85,6 +93,17 @@ def sole_owner(folder: str | os.PathLike) -> Iterator[None]:
             if ours:  # and not a file that the last owner has removed with the folder
                 yield
                 return
+
+
+@contextmanager
+def in_turn(folder: str | os.PathLike, say: Callable[[str], object]) -> Iterator[None]:
+    """One process at a time works in ``folder``; those of other builds that share it wait, and ``say`` so."""
+    turn = Path(folder, ".turn")
+    with sole_owner(turn, lambda: say(f"another build is at work in {folder}; waiting for it")):
+        try:
+            yield
+        finally:
+            shutil.rmtree(turn, ignore_errors=True)
 
 
 def write_text(path: str | os.PathLike, text: str) -> None:

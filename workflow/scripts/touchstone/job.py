@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from touchstone.alone import at_work
+from touchstone.damage import damaged_table
 from touchstone.errors import TouchstoneError, refused_by_system
 from touchstone.progress import Progress
 
@@ -34,6 +35,8 @@ def job(log: str, step: str, subject: str = "") -> Iterator[Progress]:
         _stop(f"{step} {subject}: {_told(error, log)}")
     except Exception as error:
         _note_traceback(stream)
+        if damaged := damaged_table(error):
+            _stop(f"{step} {subject}: {damaged}")
         _stop(
             f"{step} {subject}: stopped by {type(error).__name__}: {error}\n"
             f"  where: the traceback is in {log}\n"
@@ -48,7 +51,8 @@ def _told(error: TouchstoneError | OSError, log: str) -> str:
     if isinstance(error, TouchstoneError):
         return str(error)
     where = f"the traceback is in {log}"
-    return str(refused_by_system(error, where) or TouchstoneError(f"{type(error).__name__}: {error}", where))
+    told = refused_by_system(error, where) or damaged_table(error)
+    return str(told or TouchstoneError(f"{type(error).__name__}: {error}", where))
 
 
 def _note_traceback(stream: TextIO) -> None:
