@@ -26,7 +26,7 @@ from benchmarks.killing import CHILD, EVERY, MARK, kill_one, processes
 from PIL import Image
 from tests.building import HOME, Workplace
 
-KILLS_A_BUILD = 20  # then it may end
+KILLS_A_BUILD = 28  # then it may end
 PATIENCE = 900  # seconds a build that nobody kills may take
 GRACE = 20  # seconds for processes to notice that their parent is gone
 BEGUN = (".part", ".part.json", ".refused")  # names of downloads that go on later
@@ -126,9 +126,11 @@ class Build:
 
 
 def names(work: Path) -> set[str]:
-    """Everything below the folder and its temporary folder but logs and what Snakemake knows of finished jobs."""
-    tops = ["results", "resources", ".snakemake/locks", ".snakemake/scripts", ".snakemake/incomplete", "../tmp"]
-    return {str(path.relative_to(work / top)) for top in tops for path in (work / top).rglob("*")}
+    """Everything below the folder but logs and what Snakemake knows of finished jobs, and files in the temporary folder, where
+    torch and a killed Snakemake leave empty folders of theirs."""
+    tops = ["results", "resources", ".snakemake/locks", ".snakemake/scripts", ".snakemake/incomplete"]
+    scratch = {path.name for path in (work / "../tmp").rglob("*") if path.is_file()}
+    return scratch | {str(path.relative_to(work / top)) for top in tops for path in (work / top).rglob("*")}
 
 
 def read_all(work: Path) -> int:
