@@ -1,7 +1,7 @@
 """Kills a random process of a build at a random moment, again and again, and looks whether the dataset could tell.
 
 Run it from the repository's folder: ``python -m benchmarks.faults [--kills 120] [--seed 1] [--write]``. Builds of the demo
-and of a larger one with img2dataset and exports take turns. Each is started again by the same command until it is done.
+and of a larger one with img2dataset and exports take turns. Ctrl-C ends the series with what came of it so far. Each is started again by the same command until it is done.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ import tempfile
 import time
 import zipfile
 from collections import Counter
+from collections.abc import Callable, Sequence
 from datetime import date
+from functools import cache
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -26,7 +28,7 @@ from benchmarks.killing import CHILD, EVERY, MARK, kill_one, processes
 from PIL import Image
 from tests.building import HOME, Workplace
 
-KILLS_A_BUILD = 28  # then it may end
+KILLS_A_BUILD = 26  # then it may end
 PATIENCE = 900  # seconds a build that nobody kills may take
 GRACE = 20  # seconds for processes to notice that their parent is gone
 BEGUN = (".part", ".part.json", ".refused")  # names of downloads that go on later
@@ -40,12 +42,12 @@ of an undisturbed build. **Faults found: {faults}.**
 
 
 def enlarged(place: Workplace) -> Workplace:
-    """The demo, several times larger: more and smaller shards, img2dataset, and exports."""
+    """The demo, nearly twice as large: more shards, img2dataset, and exports."""
     prompts = place.folder / "config/lists/demo_prompts.csv"
     rows = [f"{number},a drawing of {number} boats on a lake,scene" for number in range(1000, 1150)]
     prompts.write_text("\n".join(["id,prompt,content", *rows, ""]), encoding="utf-8")
     place.edit("origins/demo_urls.yaml", recipe__engine="img2dataset")
-    place.edit("datasets/demo.yaml", fakes__demo_sd__quota=120, shard_items=24, pack_items=32)
+    place.edit("datasets/demo.yaml", fakes__demo_sd__quota=120, pack_items=32)
     place.edit("datasets/demo.yaml", exports=["webdataset", "imagefolder"])
     return place
 
@@ -169,26 +171,33 @@ def _read(path: Path) -> None:
         assert path.read_bytes().endswith(b"\n"), "its last line has no end"
 
 
-def series(folder: Path, seed: int, kills: int, references: dict[str, Workplace]) -> dict:
+def series(folder: Path, seed: int, kills: int, reference: Callable[[str], Workplace], names: Sequence[str] = ("demo",)) -> dict:
     """Builds in turns, each killed again and again, until ``kills`` processes were; what came of it.
 
     Args:
-        references: Finished, undisturbed builds of ``BUILDS`` by name; the turns are theirs.
+        reference: Gives the finished, undisturbed build of a name of ``BUILDS``.
+        names: Whose turns they are.
     """
     chance = random.Random(seed)  # noqa: S311 - no secret
     told = {"builds": 0, "restarts": 0, "read": 0, "faults": [], "kills": Counter()}
     while told["kills"].total() < kills:
-        name = list(references)[told["builds"] % len(references)]
-        kinds = {kind: told["kills"][kind] for kind in EVERY if kind not in ABSENT[name]}
-        build = Build(BUILDS[name](Workplace(folder / f"{name}-{told['builds']}")), kinds, chance)
+        name = names[told["builds"] % len(names)]
+        build = Build(
+            BUILDS[name](Workplace(folder / f"{name}-{told['builds']}")),
+            {kind: told["kills"][kind] for kind in EVERY if kind not in ABSENT[name]},
+            chance,
+        )
         print(f"{build.place.folder}", flush=True)
         try:
             build.run(min(KILLS_A_BUILD, kills - told["kills"].total()))
-            build.compare(references[name])
+            build.compare(reference(name))
             shutil.rmtree(build.place.folder)
         except Fault as fault:
             print(f"FAULT {fault}", flush=True)
             told["faults"].append(str(fault))
+        except KeyboardInterrupt:
+            print("stopped; the build at hand is not counted", flush=True)
+            break
         told["builds"] += 1
         told["restarts"] += build.restarts
         told["read"] += build.read
@@ -206,11 +215,15 @@ def main() -> None:
     arguments = parser.parse_args()
     started = time.monotonic()
     folder = arguments.folder or Path(tempfile.mkdtemp())
-    references = {name: BUILDS[name](Workplace(folder / f"reference-{name}")) for name in arguments.builds}
-    for place in references.values():
+
+    @cache
+    def reference(name: str) -> Workplace:
+        place = BUILDS[name](Workplace(folder / f"reference-{name}"))
         if not (place.work / "results/demo/summary.txt").exists():
             place.run()
-    told = series(folder, arguments.seed, arguments.kills, references)
+        return place
+
+    told = series(folder, arguments.seed, arguments.kills, reference, arguments.builds)
     about = ABOUT.format(
         seed=arguments.seed,
         asked=arguments.kills,
@@ -220,7 +233,7 @@ def main() -> None:
         builds=told["builds"],
         restarts=told["restarts"],
         kills=told["kills"].total(),
-        files=read_all(references[arguments.builds[-1]].work),
+        files=read_all(reference(arguments.builds[0]).work),
         read=told["read"],
         faults=len(told["faults"]) or "none",
     )

@@ -74,7 +74,7 @@ def test_a_node_that_is_ahead_does_not_stop_the_steps_after_it(demo, copy):
 def test_a_second_build_is_told_and_takes_nothing_from_the_first(tmp_path):
     place = Workplace(tmp_path)
     first = started(place)
-    for arguments in ([], ["--unlock"], ["results/origins/demo_sd/index.parquet"], ["--nolock"]):
+    for arguments in ([], ["--unlock"], ["results/demo/README.md"], ["--nolock"]):
         text = place.run(*arguments, fails="--unlock" not in arguments)
         assert f"process {first.pid} on " in text
         assert first.poll() is None

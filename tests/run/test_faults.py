@@ -63,7 +63,7 @@ def test_killed_with_its_jobs_loses_only_the_batches_in_hand(demo, copy):
 
 def test_a_short_series_of_kills_leaves_no_trace(demo, tmp_path):
     """The long one is ``python -m benchmarks.faults``."""
-    told = series(tmp_path, seed=5, kills=8, references={"demo": demo})
+    told = series(tmp_path, seed=5, kills=8, reference=lambda name: demo)
     assert told["faults"] == []
     assert told["kills"].total() == 8
 

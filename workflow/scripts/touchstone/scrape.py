@@ -19,7 +19,7 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 
 from touchstone.demo.web import serving
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, writing
 from touchstone.files import read_json, sole_owner
 from touchstone.progress import Progress, clock
 from touchstone.record import TAKEN
@@ -72,7 +72,7 @@ def scrape_shard(
     last = read_json(survivors)["last_rank"] if survivors else None
     outcomes = {row: verdict for row, pick in enumerate(wanted) if (verdict := _before(pick, last, settings, blocks))}
     scratch = Path(partial)
-    with sole_owner(scratch), closing(Journal(scratch / JOURNAL, _key(recipe, settings))) as journal:
+    with writing(scratch), sole_owner(scratch), closing(Journal(scratch / JOURNAL, _key(recipe, settings))) as journal:
         known = {(pick["id"], pick["source_url"]) for row, pick in enumerate(wanted) if row not in outcomes}
         for earlier in (Path(shard), scratch / EARLIER):
             journal.adopt(earlier, known)
