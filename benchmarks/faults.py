@@ -1,7 +1,8 @@
 """Kills a random process of a build at a random moment, again and again, and looks whether the dataset could tell.
 
-Run it from the repository's folder: ``python -m benchmarks.faults [--kills 120] [--seed 1] [--write]``. Builds of the demo
-and of a larger one with img2dataset and exports take turns. Ctrl-C ends the series with what came of it so far. Each is started again by the same command until it is done.
+Run it from the repository's folder: ``python -m benchmarks.faults [--kills 104] [--seed 1] [--write]``. Builds of the demo
+and of a larger one with img2dataset and exports take turns. Each is started again by the same command until it is done.
+Ctrl-C ends the series with what came of it so far.
 """
 
 from __future__ import annotations
@@ -209,7 +210,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="put the record into benchmarks/RESULTS.md")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=120)
+    parser.add_argument("--kills", type=int, default=104)
     parser.add_argument("--folder", type=Path, help="where the builds are made; those with a fault stay")
     parser.add_argument("--builds", nargs="+", choices=BUILDS, default=list(BUILDS))
     arguments = parser.parse_args()

@@ -94,7 +94,7 @@ def scrape_shard(
                     append_rows(writer, batch)
                     batch, n_bytes = [], 0
             append_rows(writer, batch)
-        shutil.rmtree(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)  # NFS keeps files that are open, as lock and journal are
     progress.finish(f"in all {clock(time.monotonic() - started)}")
 
 
