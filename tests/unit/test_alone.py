@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -82,3 +83,30 @@ def test_jobs_that_outlive_their_build_are_let_finish_and_then_it_starts_over(fo
             one.wait()
             other.communicate("\n")
             assert [build.stdout.readline(), build.stdout.readline()] == ["start\n", "here\n"]
+
+
+def test_a_shard_that_was_finished_when_nobody_noted_it_is_kept_and_a_table_is_not(folder):
+    """Snakemake marks what a job is about to make, and has all that is marked made again after a kill."""
+    made, half, table = (f"results/demo/origins/mine/{name}.parquet" for name in ("real-00000", "real-00001", "draw"))
+    long = f"results/demo/origins/mine/{'x' * 220}-00000.parquet"
+    marks = {name: folder / ".snakemake/incomplete" / marker(name) for name in (made, half, table, long)}
+    for name, mark in marks.items():
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch()
+        if name != half:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).touch()
+    (folder / ".snakemake/build").write_text(json.dumps({"host": "login02", "pid": 1, "since": "2026-11-21 17:00"}))
+    with at_work(folder, "alone.begin()") as living:
+        assert living.stdout.readline() == "here\n"
+        look(folder)
+        assert all(mark.exists() for mark in marks.values()), "somebody is at work on them"
+    look(folder)
+    assert {name for name, mark in marks.items() if mark.exists()} == {half, table}
+
+
+def marker(path: str) -> str:
+    """Where Snakemake 9.27 marks a file as incomplete, below its folder for that (``persistence/file.py``)."""
+    text = base64.urlsafe_b64encode(path.encode()).decode()
+    pieces = [text[start : start + 254] for start in range(0, len(text), 254)]
+    return "/".join([*(f"@{piece}" for piece in pieces[:-1]), pieces[-1]])

@@ -9,9 +9,11 @@ Imported when planning, so it needs the standard library only.
 
 from __future__ import annotations
 
+import base64
 import fcntl
 import json
 import os
+import re
 import shutil
 import socket
 import sys
@@ -25,24 +27,38 @@ from touchstone.errors import TouchstoneError
 
 BUILD = Path(".snakemake/build")  # held by the Snakemake that builds; it says who that is
 JOBS = Path(".snakemake/jobs")  # held by every process of a job, together
+SHARD = re.compile(r"results/[^/]+/origins/[^/]+/[^/]+-\d{5}\.parquet")
 WHO = "process {pid} on {host}, since {since}"
 
 _held: list[TextIO] = []  # an open file is its lock
 
 
 def look() -> str:
-    """Who builds in this folder, or "". Locks of a killed Snakemake of this machine go: nobody holds ours.
+    """Who builds in this folder, or "". What a killed Snakemake left goes, if nobody holds our lock: its doubts about shards
+    that are there, and its own locks if it was of this machine.
 
     A kernel may know only the locks of its own machine, so those that came from another stay for a person to judge.
     """
     with suppress(FileNotFoundError, PermissionError), open(BUILD, "r+", encoding="utf-8") as file:
         last = _who(file)
         try:
-            if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB) and last["host"] == socket.gethostname():
-                shutil.rmtree(BUILD.with_name("locks"), ignore_errors=True)
+            if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
+                _keep_shards()
+                if last["host"] == socket.gethostname():
+                    shutil.rmtree(BUILD.with_name("locks"), ignore_errors=True)
         except BlockingIOError:
             return WHO.format(**last)
     return ""
+
+
+def _keep_shards() -> None:
+    """Have Snakemake keep take shards that were finished when nobody was there to note it: they appear whole or not at all."""
+    for folder, _, names in os.walk(BUILD.with_name("incomplete")):
+        for name in names:
+            parts = Path(folder, name).relative_to(BUILD.with_name("incomplete")).parts  # long names are cut into folders
+            made = base64.urlsafe_b64decode("".join(part.removeprefix("@") for part in parts)).decode(errors="replace")
+            if SHARD.fullmatch(made) and Path(made).exists():
+                Path(folder, name).unlink(missing_ok=True)
 
 
 def begin() -> None:
