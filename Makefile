@@ -41,8 +41,7 @@ $(READY): $(PINS)
 	touch $@
 
 demo: setup ## Build the demo dataset: set-up and main job
-	@$(ALONE) snakemake --unlock >/dev/null 2>&1 || true; \
-	touch .demo.lock; snakemake --profile profiles/local --config dataset=demo; \
+	@$(ALONE) touch .demo.lock; snakemake --profile profiles/local --config dataset=demo; \
 	[ results/demo/summary.txt -nt .demo.lock ] || { echo "Nothing to do."; cat results/demo/summary.txt; }
 
 plan: setup ## Show jobs, items, bytes and GPU-hours of the build, running nothing

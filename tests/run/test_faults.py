@@ -10,6 +10,7 @@ import time
 
 import pyarrow.parquet as pq
 import pytest
+from benchmarks.faults import series
 from tests.building import Workplace
 
 pytestmark = pytest.mark.slow
@@ -40,7 +41,6 @@ def test_killed_while_generating_and_run_again(demo, copy):
         wait_for(lambda: len(batches(copy)) >= 3, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    copy.run("--unlock")
     text = copy.run()
     assert copy.root_hash() == demo.root_hash()
     assert not list((copy.work / "results").rglob("*.partial*"))
@@ -56,10 +56,16 @@ def test_killed_with_its_jobs_loses_only_the_batches_in_hand(demo, copy):
         process.wait()
     there = batches(copy)
     assert there
-    copy.run("--unlock")
     text = copy.run()
     assert "images are there from an earlier try" in text
     assert copy.root_hash() == demo.root_hash()
+
+
+def test_a_short_series_of_kills_leaves_no_trace(demo, tmp_path):
+    """The long one is ``python -m benchmarks.faults``."""
+    told = series(tmp_path, seed=5, kills=8, reference=lambda name: demo)
+    assert told["faults"] == []
+    assert told["kills"].total() == 8
 
 
 @pytest.mark.parametrize(("cores", "workers"), [(1, 1), (2, 3)])

@@ -116,6 +116,28 @@ def test_old_failures_are_asked_for_again_by_one_command_and_nothing_else_is(tmp
 
 
 @pytest.mark.slow
+def test_a_shard_to_be_scraped_anew_is_not_forgotten_when_the_network_goes(tmp_path, monkeypatch):
+    """Snakemake puts the old shard back when its job fails; the next build must not take it for the new one."""
+    addresses = [f"http://a{row % 9}.test/photo/{row}" for row in range(60)]
+    place = workplace(tmp_path, addresses, reals={"mine": {"quota": 50, "margin": 1.1}})
+    monkeypatch.setenv("no_proxy", "")
+    with web.serving() as server:
+        monkeypatch.setenv("http_proxy", server.proxy)
+        place.run()
+    place.edit("origins/mine.yaml", recipe__revision=2)
+    text = place.run(fails=True)
+    assert "55 of 55 addresses did not answer" in text
+    assert "mend:  snakemake check_network tells whether this node reaches the web" in text
+    with web.serving() as server:
+        monkeypatch.setenv("http_proxy", server.proxy)
+        assert place.dry_run()["scrape_shard"] == 1
+        place.run()
+        assert len(server.hits) == 55, "all are asked for, as the revision says"
+    assert not place.dry_run()
+    assert not list(place.work.rglob("*.partial"))
+
+
+@pytest.mark.slow
 def test_two_builds_of_a_list_are_compared_and_the_network_is_looked_at(tmp_path, server):
     addresses = [f"http://a{row % 9}.test/photo/{row}" for row in range(40)]
     dataset = {"reals": {"mine": {"quota": 30}}, "shard_items": 20}

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.servers import Hub, running
+from tests.servers import Hub, Served, running
 
 from touchstone.errors import TouchstoneError
 from touchstone.fetch import fetch_origin
@@ -203,31 +203,49 @@ def test_a_folder_with_too_few_files_is_refused_unless_that_is_meant(fetched, tm
     assert fetched({"path": "images/", "items": 2}, placed=tmp_path / "mydata")["files"][0]["items"] == 2
 
 
-def test_a_fetch_that_was_killed_goes_on(server, tmp_path):
-    """The process is killed with the server holding back the rest of the file; the next one asks for that only."""
-    from tests.servers import Served
-
-    server.files["/a.zip"] = Served(DATA, cut_at=3_000_000, length=len(DATA), hold=True)
+def fetching(server: Hub, folder: Path) -> subprocess.Popen:
+    """A process that fetches ``a.zip`` into ``folder``; its receipt is ``r.json``."""
     program = (
         "import sys; sys.path.append('workflow/scripts')\n"
         "from touchstone.fetch import fetch_origin\nfrom touchstone.progress import Progress\n"
         f"fetch_origin(origin='mine', card='c.yaml', files=[{{'path': 'a.zip', 'source': '{server.root}/a.zip'}}], access='open',"
-        f" instructions='', placed=None, folder='{tmp_path}', receipt='{tmp_path}/r.json', progress=Progress('fetch'))"
+        f" instructions='', placed=None, folder='{folder}', receipt='{folder}/r.json', progress=Progress('fetch'))"
     )
     home = Path(__file__).parents[2]
-    first = subprocess.Popen([sys.executable, "-c", program], cwd=home)
-    assert server.held.wait(60)
-    while (tmp_path / "a.zip.part").stat().st_size < 2_000_000:  # buffers of the system
-        assert first.poll() is None
-    first.kill()
-    first.wait()
+    return subprocess.Popen([sys.executable, "-c", program], cwd=home, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_fetch_that_was_killed_goes_on(server, tmp_path):
+    """The process is killed with the server holding back the rest of the file; the next one asks for that only."""
+    server.files["/a.zip"] = Served(DATA, cut_at=3_000_000, length=len(DATA), hold=True)
+    with fetching(server, tmp_path) as first:
+        assert server.held.wait(60)
+        while (tmp_path / "a.zip.part").stat().st_size < 2_000_000:  # buffers of the system
+            assert first.poll() is None
+        first.kill()
     server.release.set()
     assert not (tmp_path / "r.json").exists()
     have = (tmp_path / "a.zip.part").stat().st_size
     server.put("a.zip", DATA)
-    subprocess.run([sys.executable, "-c", program], cwd=home, check=True)
+    with fetching(server, tmp_path) as second:
+        assert second.wait(60) == 0
     assert (tmp_path / "a.zip").read_bytes() == DATA
     assert server.ranges() == [None, f"bytes={have}-"]
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip", "r.json", ".checksums.json"}
+
+
+def test_of_two_that_fetch_into_one_folder_the_second_waits_and_finds_it_there(server, tmp_path):
+    server.files["/a.zip"] = Served(DATA, cut_at=3_000_000, length=len(DATA), hold=True)
+    with fetching(server, tmp_path) as first:
+        assert server.held.wait(60)
+        with fetching(server, tmp_path) as second:
+            assert "another build is at work in" in second.stderr.readline()
+            server.put("a.zip", DATA)
+            server.release.set()
+            assert [first.wait(60), second.wait(60)] == [0, 0]
+    assert server.ranges().count(None) == 1, "from its beginning once"
+    assert (tmp_path / "a.zip").read_bytes() == DATA
+    assert {path.name for path in tmp_path.iterdir()} == {"a.zip", "r.json", ".checksums.json"}
 
 
 # -- what a person places ----------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,39 @@ def test_a_link_is_replaced_and_its_target_left_alone(tmp_path):
     (tmp_path / "a.txt").symlink_to(tmp_path / "target")
     write_text(tmp_path / "a.txt", "ours")
     assert ((tmp_path / "target").read_text(), (tmp_path / "a.txt").read_text()) == ("theirs", "ours")
+
+
+WRITER = """
+import sys
+from touchstone.files import replacing
+with replacing(sys.argv[1]) as temporary:
+    temporary.write_text("half")
+    print(temporary, flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_what_killed_writers_left_goes_with_the_next_file_and_what_others_write_stays(tmp_path):
+    here, elsewhere, old = (tmp_path / name for name in (".a.mine.7.tmp", ".a.node-9.7.tmp", ".a.node-9.8.tmp"))
+    for path in (here, elsewhere, old):
+        path.touch()
+    os.utime(old, (0, 0))
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "a")]
+    with (
+        subprocess.Popen(command, env=environment, **streams) as killed,
+        subprocess.Popen(command, env=environment, **streams) as alive,
+    ):
+        left, kept = killed.stdout.readline().strip(), alive.stdout.readline().strip()
+        killed.kill()
+        killed.wait()
+        subprocess.run(command, env=environment, input="\n", text=True, stdout=subprocess.DEVNULL, check=True)
+        names = {path.name for path in tmp_path.iterdir()}
+        assert Path(left).name not in names
+        assert names == {"a", Path(kept).name, here.name, elsewhere.name}
+        alive.communicate("\n")
+    assert (tmp_path / "a").read_text() == "half"
 
 
 def test_json_is_the_same_whatever_the_order_of_its_keys(tmp_path):

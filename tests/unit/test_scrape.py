@@ -223,6 +223,31 @@ def test_a_shard_that_nothing_answers_is_not_done_and_goes_on_later(tmp_path, en
     assert Counter(row["reason"] for row in rows) == {"": 10, "not_reached": 20}
 
 
+@pytest.mark.slow
+def test_the_network_goes_in_the_middle_and_comes_back(tmp_path):
+    """What was answered before stays settled; the job ends with what is wrong, and the next one asks for the rest."""
+    addresses = [f"http://h{row % 23}.test/jpeg/{row}" for row in range(300)]
+    recipe = {"revision": 1, "threads": 8, "retries": 1, "pause": 0.1, "timeout": 2}
+    write_picks(tmp_path / "picks.parquet", addresses)
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path), json.dumps(recipe)]
+    with web.serving(latency=0.02) as server:
+        job = subprocess.Popen(command, env=environment(server.proxy), cwd=REPOSITORY, stderr=subprocess.PIPE, text=True)
+        while sum(server.hits.values()) < 100:
+            assert job.poll() is None
+    terminal = job.communicate(timeout=120)[1]
+    assert job.returncode == 1
+    assert "did not answer" in terminal
+    assert "check_network" in terminal
+    assert not (tmp_path / "shard.parquet").exists()
+    with open(tmp_path / "shard.partial/journal", "rb") as file:
+        settled = {frame[0]["source_url"] for frame in list(iter(lambda: read_frame(file), None))[1:]}
+    assert len(settled) > 50
+    with web.serving() as server:
+        rows = scrape_into(tmp_path, addresses, proxy=server.proxy, **recipe)
+        assert set(server.hits) == set(addresses) - settled
+    assert all(row["state"] == "taken" for row in rows)
+
+
 def test_the_brake_stops_a_list_that_nothing_answers(tmp_path):
     with web.serving() as server:
         addresses = [f"http://h{row % 400}.test/{'jpeg' if row < 50 else 'reset'}/{row}" for row in range(2_000)]

@@ -18,6 +18,7 @@ from touchstone.scraping.img2dataset import verdict
 from touchstone.scraping.journal import Journal
 from touchstone.scraping.opt_outs import robots_tag, robots_txt, tdm_reserved
 from touchstone.scraping.survivors import spares
+from touchstone.scraping.unfinished import set_unfinished_aside
 from touchstone.scraping.verdicts import STATUS, blames_network, histogram, is_passing
 
 
@@ -203,3 +204,16 @@ def test_no_more_spares_than_there_are_and_none_without_need():
 def test_a_refusal_names_what_is_wrong():
     with pytest.raises(TouchstoneError, match="cannot be read"):
         Blocked.read(["/no/such/list"])
+
+
+def test_a_shard_that_was_put_back_unfinished_is_set_aside_and_others_are_not(tmp_path):
+    for name in ("real-00000", "real-00001", "painted-00000"):
+        (tmp_path / f"{name}.parquet").write_text(name)
+    for name in ("real-00001", "real-00002"):  # the second has no shard
+        (tmp_path / f"{name}.parquet.partial").mkdir()
+        (tmp_path / f"{name}.parquet.partial/journal").touch()
+    (tmp_path / "painted-00000.parquet.partial").mkdir()  # of a generated shard: its batches are another matter
+    assert set_unfinished_aside(tmp_path) == 1
+    assert sorted(path.name for path in tmp_path.glob("*.parquet")) == ["painted-00000.parquet", "real-00000.parquet"]
+    assert (tmp_path / "real-00001.parquet.partial/earlier.parquet").read_text() == "real-00001"
+    assert set_unfinished_aside(tmp_path / "not there") == 0

@@ -6,10 +6,12 @@ from snakemake.logging import logger
 
 sys.path.append(f"{workflow.basedir}/workflow/scripts")
 
+from touchstone import alone
 from touchstone.catalogue import Catalogue
 from touchstone.errors import TouchstoneError
 from touchstone.exports.outputs import FORMS, SERIES, exports_of
 from touchstone.inventory import check_origins, require
+from touchstone.scraping.unfinished import set_unfinished_aside
 
 # What the scheduler says at every turn; `quiet` has no word for it but `all`, which hides errors too.
 CHATTER = (
@@ -39,6 +41,15 @@ except TouchstoneError as error:
 
 DATASET = CATALOGUE.dataset_name
 EXPORTS = exports_of(CATALOGUE)
+
+# Before Snakemake looks at its own locks, which a killed one leaves behind.
+if not workflow.is_main_process:
+    alone.at_work()
+elif builder := alone.look():
+    logger.info(f"A build is at work in this folder: {builder}")
+else:
+    for origin in CATALOGUE.of_kind("urls"):
+        set_unfinished_aside(f"results/{DATASET}/origins/{origin}")
 
 # What card and report tell.
 ABOUT = {

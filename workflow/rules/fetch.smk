@@ -5,13 +5,15 @@ Out: resources/archives/<origin>/ and resources/models/<model>/..., described by
      rules depend on: touching an archive reruns nothing, another archive has another receipt.
 
 `check_origins` looks at names, sizes and counts; `verify_origins` reads everything again. Both only tell.
-No job starts while something is missing that only a person can get.
+No job starts while something is missing that only a person can get, or another build is at work in the folder.
 """
 
 
 onstart:
     try:
         require(CATALOGUE, needed_by(workflow.dag.needrun_jobs()))
+        if any(job.output for job in workflow.dag.needrun_jobs()):
+            alone.begin()
     except TouchstoneError as error:
         raise WorkflowError(f"\n{error}") from None
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, writing
 from touchstone.files import CHUNK, read_json, write_json
 from touchstone.progress import Progress, size
 from touchstone.web import PAUSE, STOPPED, TRIES, Again, Refused, ask, patiently
@@ -84,8 +84,9 @@ def download(
         TouchstoneError: It could not be had whole; what came so far is kept.
     """
     part = path.with_name(f"{path.name}.part")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _sole_writer(part, url):
+    with writing(part):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _sole_writer(part, url), writing(part):
         patiently(
             lambda: _go_on(url, part, meter, path, n_bytes, checked, token),
             url,

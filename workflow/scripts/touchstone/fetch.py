@@ -13,8 +13,8 @@ from pathlib import Path
 
 from touchstone.download import Meter
 from touchstone.errors import TouchstoneError
-from touchstone.files import digests_of, read_json, write_json
-from touchstone.placing import CHECKSUMS, complaint, look, sources_of, unneeded
+from touchstone.files import digests_of, in_turn, read_json, write_json
+from touchstone.placing import CHECKSUMS, Found, complaint, look, sources_of, unneeded
 from touchstone.progress import Progress
 from touchstone.transfer import bring, together
 
@@ -48,10 +48,20 @@ def fetch_origin(
         TouchstoneError: Files are missing that a person must get (all of them are named), a
             download failed, or a file is not the one the card describes.
     """
-    found = [look(file, card=card, access=access, placed=placed, folder=folder, incomplete=incomplete) for file in files]
-    error = complaint(origin, found, card=card, access=access, instructions=instructions, lies=placed or folder)
+    see = partial(look, card=card, access=access, placed=placed, folder=folder, incomplete=incomplete)
+    error = complaint(origin, list(map(see, files)), card=card, access=access, instructions=instructions, lies=placed or folder)
     if error:
         raise error
+    with in_turn(folder, progress.say):
+        entries = _bring_and_check(files, list(map(see, files)), card, folder, incomplete, progress)
+    write_json(receipt, {"origin": origin, "files": entries})
+    progress.finish(f"{len(entries)} file(s) in {folder}")
+
+
+def _bring_and_check(
+    files: list[dict], found: list[Found], card: str, folder: str, incomplete: bool, progress: Progress
+) -> list[dict]:
+    """The receipt's entries of the files, which are fetched, built or linked if need be."""
     if absent := unneeded(found):
         progress.say(f"goes on without {', '.join(each.name for each in absent)}")
     wanted = [(file, each) for file, each in zip(files, found, strict=True) if each not in absent]
@@ -70,9 +80,7 @@ def fetch_origin(
             link(path, each.path)
     meter = Meter(progress)
     checks = [partial(_entry, file, Path(folder, file["path"]), card, remembered, meter, incomplete) for file, _ in wanted]
-    entries = together(checks, meter)
-    write_json(receipt, {"origin": origin, "files": entries})
-    progress.finish(f"{len(entries)} file(s) in {folder}")
+    return together(checks, meter)
 
 
 class Remembered:

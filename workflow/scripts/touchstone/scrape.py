@@ -19,19 +19,19 @@ from contextlib import closing, nullcontext
 from pathlib import Path
 
 from touchstone.demo.web import serving
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, writing
 from touchstone.files import read_json, sole_owner
 from touchstone.progress import Progress, clock
 from touchstone.record import TAKEN
 from touchstone.scraping import DEFAULTS, JUDGING, Answer, Fetch
 from touchstone.scraping.addresses import Blocked, refusal
 from touchstone.scraping.journal import KEY, Journal
+from touchstone.scraping.unfinished import EARLIER, JOURNAL
 from touchstone.scraping.verdicts import MANY, blames_network, histogram, is_network, is_passing
 from touchstone.shards import ROW_GROUP_BYTES, ROW_GROUP_ROWS, append_rows, read_picks, shard_writer, taken
 
 WINDOW, TOO_MANY = 200, 0.9  # of so many answers in a row, more than this part from no server: stop
 AHEAD, MEMORY = 64, 400_000_000  # answers being measured, and the bytes that they may have together
-EARLIER = "earlier.parquet"  # in the scratch folder: the shard that `retry_failures` has set aside
 
 
 def scrape_shard(
@@ -72,7 +72,7 @@ def scrape_shard(
     last = read_json(survivors)["last_rank"] if survivors else None
     outcomes = {row: verdict for row, pick in enumerate(wanted) if (verdict := _before(pick, last, settings, blocks))}
     scratch = Path(partial)
-    with sole_owner(scratch), closing(Journal(scratch / "journal", _key(recipe, settings))) as journal:
+    with writing(scratch), sole_owner(scratch), closing(Journal(scratch / JOURNAL, _key(recipe, settings))) as journal:
         known = {(pick["id"], pick["source_url"]) for row, pick in enumerate(wanted) if row not in outcomes}
         for earlier in (Path(shard), scratch / EARLIER):
             journal.adopt(earlier, known)
@@ -94,7 +94,7 @@ def scrape_shard(
                     append_rows(writer, batch)
                     batch, n_bytes = [], 0
             append_rows(writer, batch)
-        shutil.rmtree(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)  # NFS keeps files that are open, as lock and journal are
     progress.finish(f"in all {clock(time.monotonic() - started)}")
 
 

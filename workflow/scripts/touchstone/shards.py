@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, refused_by_system
 from touchstone.files import replacing
 from touchstone.images import BadImage, measure
 from touchstone.record import REJECTED, TAKEN, TAKEN_OK, table_of
@@ -136,6 +136,8 @@ def read_shard(path: str | os.PathLike, columns: list[str] | None = None, table:
 
 
 def _damaged(path: str | os.PathLike, why: Exception) -> TouchstoneError:
+    if isinstance(why, OSError) and (told := refused_by_system(why, path)):
+        return told
     return TouchstoneError(
         f"a shard is damaged: {why}", where=path, mend=f"delete it and run again; snakemake remakes it: rm {path}"
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 from touchstone.download import Meter
 from touchstone.errors import TouchstoneError
 from touchstone.fetch import files_below, link
-from touchstone.files import sha256_of, write_json
+from touchstone.files import in_turn, sha256_of, write_json
 from touchstone.hub import SOURCE, by_client, hub_files
 from touchstone.placing import scheme_of, staged
 from touchstone.progress import Progress
@@ -49,8 +49,9 @@ def fetch_model(
     meter = Meter(progress)
     if placed:
         sources = [f"path:{placed}"]
-    kept = [source for source in sources if scheme_of(source) != "path" and staged(folder, source).exists()]
-    source, path = first_that_works(kept[:1] or sources, partial(_stage, Path(folder), meter), meter)
+    with in_turn(folder, meter.say):
+        kept = [source for source in sources if scheme_of(source) != "path" and staged(folder, source).exists()]
+        source, path = first_that_works(kept[:1] or sources, partial(_stage, Path(folder), meter), meter)
     if not (path / "model_index.json").exists():
         raise TouchstoneError(
             f"model {name!r} is not a diffusers model folder: it has no model_index.json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
+from touchstone.errors import refused_by_system
 from touchstone.images import MAX_BYTES, BadImage
 
 Contents = Iterator[tuple[str, bytes | BadImage]]
@@ -63,5 +64,12 @@ def too_large(n_bytes: int) -> BadImage | None:
 
 
 def corrupt(why: object) -> BadImage:
+    """Why a member gives no image; what the system refused is no fault of the member's.
+
+    Raises:
+        TouchstoneError: ``why`` is such a refusal. The next try may read what this one could not.
+    """
+    if isinstance(why, OSError) and (told := refused_by_system(why, "a file of the origin")):
+        raise told from why
     text = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else str(why)
     return BadImage("corrupt_member", text[:200])

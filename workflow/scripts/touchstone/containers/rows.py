@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from touchstone.containers.base import Container, Contents, corrupt, missing, too_large
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, refused_by_system
 from touchstone.images import BadImage
 
 BATCH = 16  # rows decoded at a time; of a row group no more is held than these and a page
@@ -167,4 +167,6 @@ def _cell(batch: pa.RecordBatch, column: str, row: int) -> bytes | BadImage | No
 
 
 def _bad(path: Path, error: Exception) -> TouchstoneError:
+    if isinstance(error, OSError) and (told := refused_by_system(error, path)):
+        return told
     return TouchstoneError(f"the table of images cannot be read ({error})", where=path, mend="fetch it again")

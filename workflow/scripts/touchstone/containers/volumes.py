@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, refused_by_system
 
 
 class Volumes(io.RawIOBase):
@@ -107,7 +107,9 @@ def present(paths: list[Path]) -> list[Path]:
 
 
 def not_whole(path: Path, kind: str, why: object) -> TouchstoneError:
-    """The error of an archive that is damaged or not what its name says."""
+    """The error of an archive that is damaged or not what its name says, or that the system does not let us read."""
+    if isinstance(why, OSError) and (told := refused_by_system(why, path)):
+        return told
     why = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else why
     volumes = ", and look whether a volume is missing" if re.search(r"\.\d+$", path.name) else ""
     return TouchstoneError(f"the file is not a whole {kind} archive ({why})", where=path, mend=f"fetch it again{volumes}")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import io
 import threading
+from contextlib import suppress
 from pathlib import Path
 
-import pyarrow.parquet as pq
+import pyarrow as pa
 
+from touchstone.errors import TouchstoneError
 from touchstone.record import ITEM, TAKEN
 from touchstone.scraping.frames import read_frame, write_frame
 from touchstone.scraping.verdicts import is_passing
@@ -70,10 +72,13 @@ class Journal:
         return row | told | {"image": {"bytes": data, "path": path} if path else None}
 
     def adopt(self, shard: Path, wanted: set[tuple[str, str]]) -> None:
-        """Settle the ``wanted`` rows that an earlier shard holds and that the web answered for good."""
-        if not shard.exists() or (pq.read_schema(shard).metadata or {}).get(KEY) != self.key.encode():
-            return
-        with open_shard(shard) as file:
+        """Settle the ``wanted`` rows that an earlier shard holds and that the web answered for good.
+
+        Of a damaged shard only what comes before the damage: the rest is asked for again.
+        """
+        with suppress(TouchstoneError, pa.ArrowException, OSError), open_shard(shard) as file:
+            if (file.schema_arrow.metadata or {}).get(KEY) != self.key.encode():
+                return
             for group in range(file.num_row_groups):
                 for row in file.read_row_group(group, columns=TAKEN.names).to_pylist():
                     settled = row["reason"] not in LATER and not is_passing(row["reason"], row["scrape"])

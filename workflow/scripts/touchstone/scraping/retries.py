@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from touchstone.progress import Progress
-from touchstone.scrape import EARLIER
+from touchstone.scraping.unfinished import EARLIER
 from touchstone.scraping.verdicts import is_passing
 from touchstone.shards import read_shard
 
