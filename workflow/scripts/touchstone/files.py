@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from touchstone.errors import TouchstoneError
+
 CHUNK = 1 << 20
 
 
@@ -68,8 +70,17 @@ def write_json(path: str | os.PathLike, value: object) -> None:
 
 
 def read_json(path: str | os.PathLike) -> dict:
-    """Read a JSON file this workflow wrote."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file this workflow wrote.
+
+    Raises:
+        TouchstoneError: It is not what was written.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise TouchstoneError(
+            f"the file is damaged ({error})", where=path, mend=f"delete it and run again, which makes it anew: rm {path}"
+        ) from None
 
 
 def sha256_of(path: str | os.PathLike, advance: Callable[[int], object] | None = None) -> str:

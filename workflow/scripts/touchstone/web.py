@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import http.client
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -140,7 +141,7 @@ def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.clie
             yield answer
     except urllib.error.HTTPError as error:
         if error.code in PASSING:
-            raise Again(f"the server answered {error.code} {error.reason}", _retry_after(error.headers)) from None
+            raise Again(f"the server answered {error.code} {error.reason}", waiting(error.headers.get("Retry-After"))) from None
         if error.code == 416 and "Range" in headers:
             raise
         refused = Refused(f"the server answered {error.code} {error.reason}", where=url, mend="check `source` in the card")
@@ -154,11 +155,11 @@ def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.clie
         raise Again(error) from None
 
 
-def _retry_after(headers: http.client.HTTPMessage) -> float | None:
-    """Seconds that ``Retry-After`` asks for; it is a number or a date (RFC 9110, section 10.2.3)."""
-    text = (headers.get("Retry-After") or "").strip()
-    if text.isdigit():
+def waiting(retry_after: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` asks for, a number or a date (RFC 9110, section 10.2.3); None if it says neither."""
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     return None
