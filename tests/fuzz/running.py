@@ -191,7 +191,13 @@ def _guided(name: str, folder: Path, seed: int, seconds: float) -> None:
             (folder / "count").write_text(str(count))
         _watched(target, folder / "input", data)
 
-    options = [f"-max_total_time={int(seconds)}", f"-seed={seed % 2**31}", f"-max_len={LARGEST}", "-verbosity=0", "-rss_limit_mb=0"]
+    options = [
+        f"-max_total_time={int(seconds)}",
+        f"-seed={seed % 2**31}",
+        f"-max_len={LARGEST}",
+        "-verbosity=0",
+        "-rss_limit_mb=0",
+    ]
     atheris.Setup([name, *options, str(corpus)], one)
     atheris.Fuzz()
 

@@ -180,7 +180,7 @@ def mended_seven(data: bytes) -> bytes:
 
 # -- tables and lists --------------------------------------------------------------------------------
 
-ROWS = [{"id": "1", "url": "http://a.org/x.jpg", "text": "a, \"b\"\nc", "nsfw": "UNLIKELY", "width": "100"}] * 3
+ROWS = [{"id": "1", "url": "http://a.org/x.jpg", "text": 'a, "b"\nc', "nsfw": "UNLIKELY", "width": "100"}] * 3
 
 
 def read_table(suffix: str, data: bytes) -> None:
@@ -320,7 +320,9 @@ def states() -> list[bytes]:
         journal = Journal(Path(folder, "journal"), "key")
         for name in "ab":
             scrape = {"status": "success", "http_status": 200}
-            journal.add(taken(empty_item() | {"id": name, "source_url": f"http://{name}"}, encode(drawing((9, 9)), "PNG"), scrape=scrape))
+            journal.add(
+                taken(empty_item() | {"id": name, "source_url": f"http://{name}"}, encode(drawing((9, 9)), "PNG"), scrape=scrape)
+            )
         journal.close()
         receipt = {"origin": "a", "files": [{"name": "a.zip", "path": "a.zip", "size": 1, "sha256": "0" * 64}]}
         return [Path(folder, "journal").read_bytes(), json.dumps(receipt).encode()]
@@ -361,7 +363,7 @@ def answers() -> list[bytes]:
     size = b"Content-Length: %d\r\n" % len(body)
     start = b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n"
     return [
-        start + size + b"ETag: \"a\"\r\n\r\n" + body,
+        start + size + b'ETag: "a"\r\n\r\n' + body,
         start + b"Transfer-Encoding: chunked\r\n\r\n5\r\n\x89PNG\r\r\n0\r\n\r\n",
         start + b"Content-Encoding: gzip\r\n\r\n" + zlib.compress(body),
         b"HTTP/1.1 301 Moved\r\nLocation: /y\r\nContent-Length: 0\r\n\r\n",
@@ -373,23 +375,31 @@ def answers() -> list[bytes]:
 TARGETS = {
     "image": Target(read_image, pictures, mended_image, [b"IHDR", b"acTL", b"fcTL", b"zTXt", b"iCCP", b"Exif\0\0", b"II*\0"]),
     "zip": Target(partial(read_container, ".zip"), partial(archives, ".zip"), None, [b"PK\1\2", b"PK\5\6", b"PK\6\6", b"PK\6\7"]),
-    "tar": Target(partial(read_container, ".tar"), tars, mended_tar, [b"ustar\0", b"11 size=9\n", b"GNU.sparse.map=", b"././@LongLink"]),
+    "tar": Target(
+        partial(read_container, ".tar"), tars, mended_tar, [b"ustar\0", b"11 size=9\n", b"GNU.sparse.map=", b"././@LongLink"]
+    ),
     "tar.gz": Target(partial(read_container, ".tar.gz"), partial(archives, ".tar.gz")),
     "tar.xz": Target(partial(read_container, ".tar.xz"), partial(archives, ".tar.xz")),
     "tar.zst": Target(partial(read_container, ".tar.zst"), partial(archives, ".tar.zst")),
     "7z": Target(partial(read_container, ".7z"), sevens, mended_seven, [b"\1\4\6\0", b"\7\x0b", b"\x17\6", b"\xff" * 8]),
     "parquet": Target(partial(read_container, ".parquet"), image_tables),
     "arrow": Target(partial(read_container, ".arrow"), image_arrows),
-    "saved": Target(read_saved, lambda: [b'{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}'], None, [b"..", b"[]", b"{}"]),
+    "saved": Target(
+        read_saved, lambda: [b'{"_data_files": [{"filename": "data-00000-of-00001.arrow"}]}'], None, [b"..", b"[]", b"{}"]
+    ),
     "csv": Target(partial(read_table, ".csv"), csvs, None, [b'"', b"\0", b"\r", b"\xff\xfe"]),
     "list": Target(partial(read_table, ".txt"), lambda: [b"a,b\nc,d,e\n"], None, [b"\0", b"\r", b"\xff"]),
     "json": Target(partial(read_table, ".json"), jsons, None, [b"[", b"{", b"NaN", b"1e999", b"\\ud800", b"null"]),
     "parquet table": Target(partial(read_table, ".parquet"), parquets),
     "arrow table": Target(partial(read_table, ".arrow"), arrows),
-    "addresses": Target(partial(read_addresses, ".csv"), csvs, None, [b"http://[", b"\\", b"@", b"//", b"nan", b"\xf0\x9f\x98\x80"]),
+    "addresses": Target(
+        partial(read_addresses, ".csv"), csvs, None, [b"http://[", b"\\", b"@", b"//", b"nan", b"\xf0\x9f\x98\x80"]
+    ),
     "addresses json": Target(partial(read_addresses, ".jsonl"), jsons, None, [b"\\ud800", b"null", b"1e400", b"true"]),
     "user lists": Target(read_user_lists, lambda: [b"id,sha256\na/b,00\n", b"./a/b.png,0,0,4,8\n", b"a.org # no\nhttp://b/\n"]),
-    "config": Target(read_config, configs, None, [b"&a", b"*a", b"<<: ", b"!!int ", b"? ", b"- ", b"[", b"{", b"|", b"~", b".nan"]),
+    "config": Target(
+        read_config, configs, None, [b"&a", b"*a", b"<<: ", b"!!int ", b"? ", b"- ", b"[", b"{", b"|", b"~", b".nan"]
+    ),
     "state": Target(read_state, states, None, [b"TF01", b"{}", b"[]", b"null"]),
     "headers": Target(read_headers, headers, None, [b"noai", b":", b"\r", b"*", b"$", b"99999999999999999999"]),
     "answers": Target(read_answer, answers, None, [b"\r\n", b"Content-Length: ", b"-1", b"Location: ", b"Transfer-Encoding: "]),

@@ -188,7 +188,8 @@ def environment() -> jinja2.Environment:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, HTML or table cell comes out of it."""
+    """Text that Markdown shows as it is, on one line: no markup, HTML, table cell or turn of direction comes out of it."""
+    text = re.sub("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
 
 
@@ -217,7 +218,7 @@ def _hub_metadata(title: str, counted: dict) -> str:
     if len(licences) == 1 and licences[0].lower() in HUB_LICENCES:
         licence = {"license": licences[0].lower()}
     else:
-        names = ", ".join(licences)
+        names = ", ".join(" ".join(name.split()) for name in licences)
         licence = {"license": "other", "license_name": "mixed" if len(licences) > 1 else "see-origin", "license_details": names}
     files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in counted["splits"]]
     metadata = {

@@ -115,7 +115,9 @@ class Index:
             table = table_of(rows, ITEM, defaults)
         except UnicodeEncodeError:  # half a character, which JSON can hold
             whole = [row for row in rows if _is_text(row)]
-            self.skipped.add(next(row["id"] for row in rows if not _is_text(row)), "a text is not Unicode", len(rows) - len(whole))
+            self.skipped.add(
+                next(row["id"] for row in rows if not _is_text(row)), "a text is not Unicode", len(rows) - len(whole)
+            )
             rows = whole
             table = table_of(rows, ITEM, defaults)
         start = self.seen.count
