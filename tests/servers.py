@@ -41,6 +41,7 @@ class Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.files: dict[str, Served] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.queries: list[str] = []  # what stood behind the question mark, where there was one
         self.held, self.release = threading.Event(), threading.Event()
 
     @property
@@ -105,6 +106,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, query = unquote(urlsplit(self.path).path), urlsplit(self.path).query
         self.server.asked.append((path, dict(self.headers)))
+        self.server.queries += filter(None, [query])
         if isinstance(self.server, Hub) and re.match("/api/(dataset|model)s/", path):
             return self.listing(path, query)
         served = self.server.files.get(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 from pathlib import Path
 
@@ -105,6 +106,52 @@ def test_pickled_weights_are_refused(staged, model_folder, name):
     with pytest.raises(TouchstoneError, match=r"pickled weights[\s\S]*safetensors") as error:
         staged(f"path:{model_folder}")
     assert name in str(error.value.where)
+
+
+def test_pickled_weights_are_used_only_if_models_yaml_names_them_with_their_checksum(hub, staged):
+    pickle = UNWANTED["unet/weights.bin"]
+    hub.push("model", "a/b", COMMIT, MODEL | UNWANTED)
+    allowed = {"unet/weights.bin": hashlib.sha256(pickle).hexdigest()}
+    receipt = staged(f"hub:a/b@{COMMIT}", files=allowed)
+    assert set(receipt["files"]) == {*MODEL, "unet/weights.bin"}
+    with pytest.raises(TouchstoneError, match="pickled weights"):
+        staged(f"hub:a/b@{COMMIT}")
+    with pytest.raises(TouchstoneError, match="is another one"):
+        staged(f"hub:a/b@{COMMIT}", files={"unet/weights.bin": "0" * 64})
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("unet/pipeline.py", "import os", "holds code"),
+        ("unet/config.json", '{"auto_map": {"AutoModel": "evil--evil.Model"}}', "auto_map"),
+        ("model_index.json", '{"_class_name": ["pipeline", "Evil"]}', "names no pipeline"),
+        ("model_index.json", "[]", "names no pipeline"),
+        ("model_index.json", '{"unet": ["os", "system"]}', "takes its unet from 'os'"),
+        ("model_index.json", '{"unet": ["unet.evil", "Model"]}', "takes its unet from"),
+        ("model_index.json", "[" * 100_000, "names no pipeline"),
+    ],
+)
+def test_a_model_that_asks_for_code_is_refused(staged, model_folder, name, content, why):
+    (model_folder / name).write_text(content)
+    with pytest.raises(TouchstoneError, match=why):
+        staged(f"path:{model_folder}")
+
+
+def test_parts_of_diffusers_and_transformers_are_no_code(staged, model_folder):
+    parts = {"_class_name": "StableDiffusionPipeline", "unet": ["diffusers", "X"], "safety_checker": ["stable_diffusion", "Y"]}
+    parts |= {"tokenizer": ["transformers", "Z"], "feature_extractor": [None, None], "requires_safety_checker": True}
+    (model_folder / "model_index.json").write_text(json.dumps(parts))
+    assert staged(f"path:{model_folder}")["files"]
+
+
+def test_links_of_a_fetched_model_lead_nowhere_else(hub, staged, tmp_path):
+    hub.push("model", "a/b", COMMIT, MODEL)
+    fetched = Path(staged(f"hub:a/b@{COMMIT}")["path"])
+    (tmp_path / "secret").write_text("secret")
+    (fetched / "unet" / "more.json").symlink_to(tmp_path / "secret")
+    with pytest.raises(TouchstoneError, match="leads out of its folder"):
+        staged(f"hub:a/b@{COMMIT}")
 
 
 def test_a_folder_that_is_no_model(staged, tmp_path):

@@ -43,7 +43,9 @@ def read_annotations(path: str | Path) -> list[Annotation]:
     text = Path(path).read_bytes().decode("utf-8", "surrogateescape")
     for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
         *name, origin, content, group, model = line.split(",") if line.count(",") >= 4 else ("",) * 5
-        if not all(value.isascii() and value.isdigit() for value in (origin, content, group, model)) or not any(name):
+        if not all(
+            value.isascii() and value.isdigit() and len(value) < 10 for value in (origin, content, group, model)
+        ) or not any(name):
             raise TouchstoneError(
                 "the line is not path,origin,content,model_group,specific_model",
                 where=f"{path}, line {number}",

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from touchstone.checking import load_checked, suggest
+from touchstone.credentials import check_no_secrets
 from touchstone.errors import TouchstoneError
 from touchstone.parts import REAL, RESERVED, Part, models_in, numbered
 from touchstone.quotas import check_protocols, wanted_parts
@@ -87,6 +88,7 @@ class Catalogue:
         if origin in RESERVED:
             raise TouchstoneError(f"an origin cannot be called {origin!r}", where=path, mend="rename the card")
         card = load_checked("origin", path)
+        check_no_secrets(card, path)
         card["file"] = os.path.relpath(path)  # a clone that moves with its results changes no path
         where = f"{path}: generators"
         if card["kind"] == "generate":

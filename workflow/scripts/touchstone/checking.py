@@ -16,6 +16,7 @@ from touchstone.errors import TouchstoneError
 
 SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
 SEE = "workflow/schemas says what is allowed"
+MAX_DEPTH, MAX_VALUES = 50, 1_000_000  # of a YAML file; references count as what they stand for
 WANTED = {  # a rule of JSON Schema, in words
     "enum": "must be one of {}",
     "const": "must be {!r}",
@@ -54,6 +55,16 @@ class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
         return super().construct_mapping(node, deep)
 
 
+def _integer(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int:
+    value = yaml.SafeLoader.construct_yaml_int(loader, node)
+    if abs(value) >= 1 << 63:
+        raise yaml.MarkedYAMLError(problem="a number of more than 64 bits", problem_mark=node.start_mark)
+    return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _integer)
+
+
 @cache
 def validator(name: str) -> Draft202012Validator:
     """The validator of ``workflow/schemas/<name>.schema.yaml``."""
@@ -67,7 +78,9 @@ def read_yaml(path: str | Path) -> object:
         TouchstoneError: It is missing, not UTF-8 or not YAML; names file and line.
     """
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 - it is the safe one, in C where PyYAML has it
+        text = Path(path).read_text(encoding="utf-8")
+        _refuse_bombs(text)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 - it is the safe one, in C where PyYAML has it
     except FileNotFoundError:
         raise TouchstoneError("a file is missing", where=path, mend="put it there, or correct the name") from None
     except UnicodeDecodeError as error:
@@ -78,6 +91,28 @@ def read_yaml(path: str | Path) -> object:
         raise TouchstoneError(
             f"the file is not YAML: {getattr(error, 'problem', error)}", where=line, mend="correct it near that line"
         ) from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # values that are not what their tag says
+        raise TouchstoneError(f"the file holds what is no value: {error}", where=path, mend="correct it") from None
+
+
+def _refuse_bombs(text: str) -> None:
+    """Raise a YAMLError at what would take all memory, or end the process: deep nesting, and references to references."""
+    weights: dict[str, int] = {}
+    open_nodes: list[tuple[str | None, int]] = []  # anchor, and values before it
+    values = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_nodes.pop()
+            weights[anchor] = values - before
+        elif isinstance(event, yaml.NodeEvent):
+            values += weights.get(event.anchor, MAX_VALUES) if isinstance(event, yaml.AliasEvent) else 1
+            if isinstance(event, yaml.CollectionStartEvent):
+                open_nodes.append((event.anchor, values))
+            elif isinstance(event, yaml.ScalarEvent):
+                weights[event.anchor] = 1
+        if len(open_nodes) > MAX_DEPTH or values > MAX_VALUES:
+            fault = "nested too deeply" if values <= MAX_VALUES else "of too many values, or of references that go round"
+            raise yaml.MarkedYAMLError(problem=f"it is {fault}", problem_mark=event.start_mark)
 
 
 def load_checked(schema: str, path: str | Path, value: object = None) -> dict:

@@ -193,7 +193,8 @@ def environment() -> jinja2.Environment:
 
 
 def plain(text: str) -> str:
-    """Text that Markdown shows as it is, on one line: no markup, HTML or table cell comes out of it."""
+    """Text that Markdown shows as it is, on one line: no markup, HTML, table cell or turn of direction comes out of it."""
+    text = re.sub("[\u200e\u200f\u202a-\u202e\u2066-\u2069]", "", text)
     return re.sub(r"([\\`*_\[\]|])", r"\\\1", " ".join(text.split())).replace("&", "&amp;").replace("<", "&lt;")
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from touchstone.credentials import bare
 from touchstone.errors import TouchstoneError, writing
 from touchstone.files import CHUNK, read_json, write_json
 from touchstone.progress import Progress, size
@@ -172,7 +173,9 @@ def _receive(
             if not chunk:
                 break
             if limit is not None and have + len(chunk) > limit:
-                raise Refused(f"the server sends more than {limit:,} bytes", where=answer.url, mend="check `source` in the card")
+                raise Refused(
+                    f"the server sends more than {limit:,} bytes", where=bare(answer.url), mend="check `source` in the card"
+                )
             if limit is None and have - looked > 64 * CHUNK:
                 require_space(part.parent, 64 * CHUNK)
                 looked = have
@@ -180,7 +183,7 @@ def _receive(
             have += len(chunk)
             tell(have)
             if stop.is_set():
-                raise TouchstoneError(STOPPED, where=answer.url, mend="run again")
+                raise TouchstoneError(STOPPED, where=bare(answer.url), mend="run again")
         file.flush()
         os.fsync(file.fileno())
     if broken:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
-from touchstone.errors import writing
+from touchstone.errors import TouchstoneError, writing
 
 CHUNK = 1 << 20
 LONG_AGO = 86_400  # seconds without a write, after which a temporary file of another machine is a dead one's
@@ -118,8 +118,17 @@ def write_json(path: str | os.PathLike, value: object) -> None:
 
 
 def read_json(path: str | os.PathLike) -> dict:
-    """Read a JSON file this workflow wrote."""
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    """Read a JSON file this workflow wrote.
+
+    Raises:
+        TouchstoneError: It is not what was written.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise TouchstoneError(
+            f"the file is damaged ({error})", where=path, mend=f"delete it and run again, which makes it anew: rm {path}"
+        ) from None
 
 
 def sha256_of(path: str | os.PathLike, advance: Callable[[int], object] | None = None) -> str:

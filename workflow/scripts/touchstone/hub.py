@@ -62,7 +62,7 @@ def hub_files(
         kind: ``dataset`` or ``model``.
         inside: A file of the repository, or a folder, which ends with ``/``; paths are then below it.
         include: Patterns of paths; none means all.
-        exclude: Patterns of paths that are left out.
+        exclude: Patterns of paths that are left out, unless ``include`` names the very path.
 
     Raises:
         TouchstoneError: The hub does not give the list, or nothing fits.
@@ -89,6 +89,7 @@ def hub_files(
     for entry in sorted(entries, key=lambda entry: entry.path):
         path = entry.path.removeprefix(folder) if inside == folder else entry.path
         fits = any(fnmatch(path, pattern) for pattern in include or ["*"]) and not any(fnmatch(path, each) for each in exclude)
+        fits = fits or path in (include or [])
         if not fits if inside == folder else path != inside:
             continue
         if not is_safe(path):

@@ -23,7 +23,7 @@ def hub_metadata(title: str, counted: dict) -> str:
     if len(licences) == 1 and licences[0].lower() in HUB_LICENCES:
         licence = {"license": licences[0].lower()}
     else:
-        names = ", ".join(licences)
+        names = ", ".join(" ".join(name.split()) for name in licences)
         licence = {"license": "other", "license_name": "mixed" if len(licences) > 1 else "see-origin", "license_details": names}
     files = [{"split": split, "path": f"data/{split}/*.parquet"} for split in counted["splits"]]
     metadata = {

@@ -35,11 +35,11 @@ def read_list(path: str | Path) -> dict[str, pa.ChunkedArray]:
             table = pa.csv.read_csv(path, convert_options=text)
         else:
             table = pa.table({"id": [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]})
+        found = {name: table[name].cast(pa.string()).drop_null() for name in KEYS if name in table.column_names}
     except (OSError, ValueError, pa.ArrowException) as error:
         raise TouchstoneError(
             f"a list of images cannot be read: {error}", where=path, mend="correct its path or get it again"
         ) from None
-    found = {name: table[name].cast(pa.string()).drop_null() for name in KEYS if name in table.column_names}
     if not found:
         raise TouchstoneError(
             f"the list has none of the columns {', '.join(KEYS)}",

@@ -18,6 +18,8 @@ from functools import cache, lru_cache
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
+from touchstone.intricate import too_intricate
+
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
 MAX_BYTES = 100_000_000
@@ -54,6 +56,8 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
     """
     if len(data) > max_bytes:
         raise BadImage("too_many_bytes", f"{len(data):,} bytes")
+    if why := too_intricate(data):
+        raise BadImage("unreadable", why)
     with without_warnings():  # such as Pillow's own of bombs; max_pixels is checked below
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -109,14 +112,23 @@ class Index:
 
     def append(self, rows: list[dict], writer: pq.ParquetWriter, defaults: dict) -> int:
         """Write rows; how many they were."""
+        try:
+            table = table_of(rows, ITEM, defaults)
+        except UnicodeEncodeError:  # half a character, which JSON can hold
+            whole = [row for row in rows if _is_text(row)]
+            self.skipped.add(
+                next(row["id"] for row in rows if not _is_text(row)), "a text is not Unicode", len(rows) - len(whole)
+            )
+            rows = whole
+            table = table_of(rows, ITEM, defaults)
         start = self.seen.count
         earlier = self.seen.add([row["id"] for row in rows])
         if again := np.flatnonzero(earlier >= 0).tolist():
             self.first = self.first or (rows[again[0]], int(earlier[again[0]]))
             self.repeated += [start + number for number in again]
-            rows = [row for row, before in zip(rows, earlier.tolist(), strict=True) if before < 0]
-        writer.write_table(table_of(rows, ITEM, defaults))
-        return len(rows)
+            table = table.filter(pa.array(earlier < 0))
+        writer.write_table(table)
+        return len(table)
 
     def tell_repeated(self, index: Path) -> None:
         """Tell how many ids came before, and of the first where both items lie."""
@@ -127,6 +139,11 @@ class Index:
         before = pc.take(pq.read_table(index, columns=["source_file", "source_member", "source_url"], memory_map=True), [place])
         name = f"{row['id']}: {_lies(row)}, and before that {_lies(before.to_pylist()[0])}"
         self.skipped.add(name, "an earlier item has the same id", len(self.repeated))
+
+
+def _is_text(row: dict) -> bool:
+    """Whether all that an item says can be written down as UTF-8."""
+    return not re.search("[\ud800-\udfff]", json.dumps([*row.values()], ensure_ascii=False, default=str))
 
 
 def _lies(row: dict) -> str:
@@ -224,8 +241,8 @@ def _below(files: Iterable[dict], suffixes: tuple[str, ...]) -> Iterator[str]:
 
 def _document(path: Path) -> dict:
     try:
-        return read_json(path)
-    except (ValueError, OSError) as error:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
         raise TouchstoneError(f"the file is not JSON: {error}", where=path, mend="get the file again") from None
 
 

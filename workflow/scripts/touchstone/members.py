@@ -63,10 +63,12 @@ def read_members(*, lists: list[dict], folder: str, members: str, progress: Prog
 def _ids(path: Path, form: str, prefix: str) -> list[str]:
     try:
         if form == "annotations":  # ImagiNet's: an id is the path below its root
-            return [prefix + row.path.removeprefix("./") for row in read_annotations(path)]
+            ids = [prefix + row.path.removeprefix("./") for row in read_annotations(path)]
+            "".join(ids).encode()
+            return ids
         return [prefix + line for line in path.read_text(encoding="utf-8").split("\n") if line]
-    except UnicodeDecodeError as error:
-        raise TouchstoneError(f"the list is not UTF-8 text ({error.reason})", where=path, mend="get it again") from None
+    except UnicodeError as error:
+        raise TouchstoneError(f"the list is not UTF-8 text ({error})", where=path, mend="get it again") from None
 
 
 def is_member(ids: pa.ChunkedArray, members: str | None) -> np.ndarray:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from touchstone.credentials import named
 from touchstone.errors import TouchstoneError
 
 COUNTED = 20_000  # files of a folder until a glance has seen enough
@@ -109,6 +110,8 @@ def unneeded(found: Iterable[Found]) -> list[Found]:
 
 def lacking(source: str, access: str) -> str:
     """What is needed to fetch ``source`` and not there, if anything; tokens are looked for, never read."""
+    if absent := [name for name in named(source) if not os.environ.get(name)]:
+        return f"needs {absent[0]} in the environment"
     scheme = scheme_of(source)
     if scheme not in CREDENTIALS or (scheme == "hub" and access == "open"):
         return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.fetch import files_below, link
 from touchstone.files import in_turn, sha256_of, write_json
 from touchstone.hub import SOURCE, by_client, hub_files
+from touchstone.model_safety import refuse_code
 from touchstone.placing import scheme_of, staged
 from touchstone.progress import Progress
 from touchstone.transfer import fetch_remotes, first_that_works, together
@@ -20,7 +22,6 @@ from touchstone.transfer import fetch_remotes, first_that_works, together
 # checkpoints, other precisions and pickles are not fetched.
 WANTED = ["*/*", "*.json", "*.txt", "*.md"]
 UNWANTED = ("*.bin", "*.ckpt", "*.pt", "*.pth", "*.msgpack", "*.onnx*", "*.fp16.*", "*.non_ema.*")
-PICKLES = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle")
 
 
 def fetch_model(
@@ -51,15 +52,15 @@ def fetch_model(
         sources = [f"path:{placed}"]
     with in_turn(folder, meter.say):
         kept = [source for source in sources if scheme_of(source) != "path" and staged(folder, source).exists()]
-        source, path = first_that_works(kept[:1] or sources, partial(_stage, Path(folder), meter), meter)
+        source, path = first_that_works(kept[:1] or sources, partial(_stage, Path(folder), [*files], meter), meter)
     if not (path / "model_index.json").exists():
         raise TouchstoneError(
             f"model {name!r} is not a diffusers model folder: it has no model_index.json",
             where=path,
             mend="correct `sources` in models.yaml, or delete the folder to fetch it again",
         )
-    _refuse_pickles(name, path)
     there = {file.relative_to(path).as_posix(): file for file in files_below(path)}
+    refuse_code(name, path, there, files, placed=path.is_symlink())
     meter = Meter(progress)
     digests = together([partial(sha256_of, file, meter.reading(file)) for file in there.values()], meter)
     hashes = dict(zip(there, digests, strict=True))
@@ -77,8 +78,8 @@ def fetch_model(
     progress.finish(str(path))
 
 
-def _stage(folder: Path, meter: Meter, source: str) -> tuple[str, Path]:
-    """Have the model of one source below ``folder``: the source, and where it lies."""
+def _stage(folder: Path, named: list[str], meter: Meter, source: str) -> tuple[str, Path]:
+    """Have the model of one source below ``folder``: the source, and where it lies. ``named`` files are fetched in any case."""
     scheme, _, rest = source.partition(":")
     path = staged(folder, source)
     if scheme == "path":
@@ -94,19 +95,10 @@ def _stage(folder: Path, meter: Meter, source: str) -> tuple[str, Path]:
             build(rest, unfinished)
         elif scheme == "hub":
             parts = SOURCE.fullmatch(source)
-            found = hub_files("model", parts["name"], parts["revision"], include=WANTED, exclude=UNWANTED)
+            found = hub_files("model", parts["name"], parts["revision"], include=[*WANTED, *named], exclude=UNWANTED)
             fetch_remotes(found, unfinished, meter)
         else:
-            by_client(source, "/", unfinished, (WANTED, list(UNWANTED)))
+            unwanted = [pattern for pattern in UNWANTED if not any(fnmatch(name, pattern) for name in named)]
+            by_client(source, "/", unfinished, ([*WANTED, *named], unwanted))
         os.replace(unfinished, path)
     return source, path
-
-
-def _refuse_pickles(name: str, path: Path) -> None:
-    for file in files_below(path):
-        if file.suffix.lower() in PICKLES:
-            raise TouchstoneError(
-                f"model {name!r} holds pickled weights, which can run code when loaded",
-                where=file,
-                mend="use a revision with safetensors files only, or remove the file",
-            )

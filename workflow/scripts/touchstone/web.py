@@ -5,6 +5,7 @@ from __future__ import annotations
 import email.utils
 import http.client
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -14,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TypeVar
 from urllib.parse import urlsplit
 
+from touchstone.credentials import bare, filled
 from touchstone.errors import TouchstoneError
 
 TIMEOUT = 60  # seconds without a byte until a try is given up
@@ -49,7 +51,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         old, new = urlsplit(req.full_url), urlsplit(newurl)
         if new.scheme not in ("http", "https") or (old.scheme, new.scheme) == ("https", "http"):
             raise Refused(
-                f"the server leads to {newurl[:200]}, where we do not follow", where=req.full_url, mend="correct `source`"
+                f"the server leads to {bare(newurl)}, where we do not follow", where=bare(req.full_url), mend="correct `source`"
             )
         request = super().redirect_request(req, fp, code, msg, headers, newurl)
         if request and new.netloc == old.netloc and req.has_header("Authorization"):
@@ -131,8 +133,11 @@ def read_document(url: str, **waiting: object) -> dict:
 
 @contextmanager
 def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.client.HTTPResponse]:
-    """The server's answer; failures become ``Again`` or ``Refused``, but for status 416, which is an answer to a range."""
-    request = urllib.request.Request(url, headers=HEADERS | headers)
+    """The server's answer; failures become ``Again`` or ``Refused``, but for status 416, which is an answer to a range.
+
+    Variables in ``url`` are filled in here and nowhere else, so no message holds their values.
+    """
+    request = urllib.request.Request(filled(url), headers=HEADERS | headers)
     if token:
         request.add_unredirected_header("Authorization", f"Bearer {token}")
     try:
@@ -140,7 +145,7 @@ def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.clie
             yield answer
     except urllib.error.HTTPError as error:
         if error.code in PASSING:
-            raise Again(f"the server answered {error.code} {error.reason}", _retry_after(error.headers)) from None
+            raise Again(f"the server answered {error.code} {error.reason}", waiting(error.headers.get("Retry-After"))) from None
         if error.code == 416 and "Range" in headers:
             raise
         refused = Refused(f"the server answered {error.code} {error.reason}", where=url, mend="check `source` in the card")
@@ -150,15 +155,17 @@ def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.clie
         if "certificate" in str(error.reason).lower() or "unknown url type" in str(error.reason):
             raise Refused(f"the server cannot be trusted: {error.reason}", where=url, mend="check `source` in the card") from None
         raise Again(error.reason) from None
+    except http.client.InvalidURL:  # its message tells all of it
+        raise Refused("it is no address that can be sent", where=url, mend="correct `source` in the card") from None
     except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
         raise Again(error) from None
 
 
-def _retry_after(headers: http.client.HTTPMessage) -> float | None:
-    """Seconds that ``Retry-After`` asks for; it is a number or a date (RFC 9110, section 10.2.3)."""
-    text = (headers.get("Retry-After") or "").strip()
-    if text.isdigit():
+def waiting(retry_after: str | None) -> float | None:
+    """Seconds that a ``Retry-After`` asks for, a number or a date (RFC 9110, section 10.2.3); None if it says neither."""
+    text = (retry_after or "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
         return float(text)
-    with suppress(ValueError, TypeError):
+    with suppress(ValueError, TypeError, OverflowError):
         return max(0.0, email.utils.parsedate_to_datetime(text).timestamp() - time.time())
     return None

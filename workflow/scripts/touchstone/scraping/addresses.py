@@ -33,6 +33,11 @@ def refusal(address: str, networks: Sequence[str] = ()) -> str:
         return f"the scheme is {parts.scheme!r}, not http or https"
     if not host or host == "localhost" or host.endswith(".localhost") or port == 0:
         return f"the host is {host!r}"
+    if ":" not in host:
+        try:
+            host.encode("idna")  # as it will be looked up
+        except UnicodeError:
+            return f"the host {host[:100]!r} cannot be a name"
     with suppress(ValueError, OSError):  # of a host that is a name
         number = ipaddress.ip_address(host if ":" in host else socket.inet_aton(host))
         return "" if is_public(number, networks) else f"{host} is not in the public internet"

@@ -129,10 +129,14 @@ class Client:
     def _request(self, address: str) -> object:
         """A request, by the proxy that the environment names for this address, if any."""
         parts = urlsplit(address)
+        try:
+            url = encoded(address)
+        except ValueError as error:
+            raise Failure("refused", f"not an address: {error}") from None
         proxy = self.proxies.get(parts.scheme)
         if proxy and not proxy_bypass(parts.hostname or ""):
-            return self.proxied.get(encoded(address), allow_redirects=False, proxy=proxy)
-        return self.direct.get(encoded(address), allow_redirects=False)
+            return self.proxied.get(url, allow_redirects=False, proxy=proxy)
+        return self.direct.get(url, allow_redirects=False)
 
     def _ask_headers(self, answer: aiohttp.ClientResponse) -> None:
         respect = self.settings["respect"]
@@ -165,6 +169,8 @@ class Client:
                         return None
                     text = await answer.content.read(512_000) if answer.status == 200 else b""
                     return text.decode(errors="replace")
+            return ""
+        except Failure:
             return ""
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
             return None

@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 _LENGTHS = struct.Struct(">4sIQI")  # mark, bytes of head and body, checksum of both
 _MARK = b"TF01"
+LARGEST = 1 << 30  # bytes of a head or a body; what says it has more is damaged
 
 
 def write_frame(stream: BinaryIO, head: dict, body: bytes = b"") -> None:
@@ -24,7 +25,7 @@ def read_frame(stream: BinaryIO) -> tuple[dict, bytes] | None:
     if len(lengths) < _LENGTHS.size:
         return None
     mark, n_text, n_body, checksum = _LENGTHS.unpack(lengths)
-    if mark != _MARK:
+    if mark != _MARK or max(n_text, n_body) > LARGEST:
         return None
     text, body = stream.read(n_text), stream.read(n_body)
     if len(body) < n_body or zlib.crc32(body, zlib.crc32(text)) != checksum:

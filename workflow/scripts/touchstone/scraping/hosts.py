@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import email.utils
-import re
 import time
+
+from touchstone.web import waiting
 
 DOWN = 8  # requests in a row that got no connection, until a host counts as down
 LONGEST_WAIT = 120.0  # seconds a host may ask to wait; who asks for more is asked again by a later build
@@ -56,13 +56,5 @@ class Host:
 
     def wait_for(self, retry_after: str | None) -> None:
         """Heed a Retry-After header: seconds or a date (RFC 9110)."""
-        if not retry_after:
-            return
-        if re.fullmatch(r"\s*\d{1,9}\s*", retry_after):
-            seconds = float(retry_after)
-        else:
-            try:
-                seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-            except (ValueError, TypeError, OverflowError):
-                return
-        self.asks_to_wait = max(self.asks_to_wait, time.monotonic() + seconds)
+        if (seconds := waiting(retry_after)) is not None:
+            self.asks_to_wait = max(self.asks_to_wait, time.monotonic() + seconds)
