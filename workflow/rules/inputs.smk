@@ -81,11 +81,14 @@ def picks_of_origin(wildcards):
 
 def pick_of_adopted(wildcards):
     """The shard's own pick list, once such archives are read, too."""
-    picks = pick_of_shard(wildcards)
+    draw = checkpoints.draw_origin.get(
+        dataset=wildcards.dataset, origin=wildcards.origin
+    )
     # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
     if wildcards.origin in CATALOGUE.streamed:
         checkpoints.unroll_origin.get(**wildcards)
-    return picks
+    name = f"{wildcards.prefix}-{wildcards.hundreds}{wildcards.place}"
+    return f"{draw.output.picks}/{name}.parquet"
 
 
 def recipe_of_origin(wildcards):
@@ -114,7 +117,8 @@ def archive_to_serve(wildcards):
 def pick_of_packed(wildcards):
     """The packed shard's own pick list, known once the split is done."""
     split = checkpoints.split.get(dataset=wildcards.dataset)
-    return f"{split.output.picks}/{wildcards.split}/{wildcards.packed}.csv"
+    name = f"{wildcards.prefix}-{wildcards.hundreds}{wildcards.place}"
+    return f"{split.output.picks}/{wildcards.split}/{name}.csv"
 
 
 def formats_of_reals(wildcards):

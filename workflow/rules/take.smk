@@ -36,11 +36,11 @@ rule adopt_shard:
         picks=pick_of_adopted,
         receipt=receipt_of_origin,
     output:
-        shard="results/{dataset}/origins/{origin}/{shard}.parquet",
+        shard="results/{dataset}/origins/{origin}/{prefix}-{hundreds}{place}.parquet",
     log:
-        "logs/adopt_shard/{dataset}/{origin}/{shard}.log",
+        "logs/adopt_shard/{dataset}/{origin}/{prefix}-{hundreds}{place}.log",
     benchmark:
-        "logs/benchmarks/adopt_shard/{dataset}/{origin}/{shard}.jsonl"
+        "logs/benchmarks/adopt_shard/{dataset}/{origin}/{prefix}-{hundreds}{place}.jsonl"
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("archive")),
     conda:
