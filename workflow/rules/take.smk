@@ -96,6 +96,7 @@ rule generate_shard:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
     log:
         "logs/generate_shard/{dataset}/{origin}/{shard}.log",
+        gpus="logs/gpus/{dataset}/{origin}/{shard}.json",
     benchmark:
         "logs/benchmarks/generate_shard/{dataset}/{origin}/{shard}.jsonl"
     wildcard_constraints:

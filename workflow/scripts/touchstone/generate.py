@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, sha256_of, sole_owner, write_text
+from touchstone.gpus import watched
 from touchstone.painting import mode_of
 from touchstone.painting.batches import cut, sizes_of
 from touchstone.painting.families import EMBEDDED, class_of
@@ -37,6 +38,7 @@ def generate_shard(
     source: str | None = None,
     prior: str | None = None,
     cache: str | None = None,
+    gpus: str | None = None,
     progress: Progress,
 ) -> None:
     """Generate the images of one pick list; rows of the shard are in the order of the list.
@@ -54,6 +56,7 @@ def generate_shard(
         source: Receipt of the origin whose images are varied.
         prior: Receipt of the model that works before, if the recipe has one.
         cache: Folder in which compiled kernels outlive the job.
+        gpus: JSON file for what ``gpus.watched`` is told, if anything.
 
     Raises:
         TouchstoneError: All workers died, one batch killed two of them, or the job was told to stop.
@@ -71,7 +74,8 @@ def generate_shard(
         _forget_other_work(partial, work)
         job = {"picks": str(picks), "models": list(map(str, receipts)), "source": source, "recipe": recipe}
         supervisor = Supervisor(job | {"partial": str(partial)}, devices(workers), partial, cache)
-        places = _paint_all(supervisor, _Plan(wanted, recipe, source, read_json(receipts[-1])), partial, progress)
+        with watched(gpus):
+            places = _paint_all(supervisor, _Plan(wanted, recipe, source, read_json(receipts[-1])), partial, progress)
         with shard_writer(shard, TAKEN.with_metadata({"work": work})) as writer:
             _assemble(writer, [places[row] for row in range(len(wanted))], partial)
         _remove(partial)
