@@ -87,7 +87,7 @@ def pick_of_adopted(wildcards):
     # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
     if wildcards.origin in CATALOGUE.streamed:
         checkpoints.unroll_origin.get(**wildcards)
-    name = f"{wildcards.prefix}-{wildcards.hundreds}{wildcards.place}"
+    name = f"{wildcards.prefix}-{wildcards.tens}{wildcards.place}"
     return f"{draw.output.picks}/{name}.parquet"
 
 
@@ -117,7 +117,7 @@ def archive_to_serve(wildcards):
 def pick_of_packed(wildcards):
     """The packed shard's own pick list, known once the split is done."""
     split = checkpoints.split.get(dataset=wildcards.dataset)
-    name = f"{wildcards.prefix}-{wildcards.hundreds}{wildcards.place}"
+    name = f"{wildcards.prefix}-{wildcards.tens}{wildcards.place}"
     return f"{split.output.picks}/{wildcards.split}/{name}.csv"
 
 

@@ -36,11 +36,11 @@ rule adopt_shard:
         picks=pick_of_adopted,
         receipt=receipt_of_origin,
     output:
-        shard="results/{dataset}/origins/{origin}/{prefix}-{hundreds}{place}.parquet",
+        shard="results/{dataset}/origins/{origin}/{prefix}-{tens}{place}.parquet",
     log:
-        "logs/adopt_shard/{dataset}/{origin}/{prefix}-{hundreds}{place}.log",
+        "logs/adopt_shard/{dataset}/{origin}/{prefix}-{tens}{place}.log",
     benchmark:
-        "logs/benchmarks/adopt_shard/{dataset}/{origin}/{prefix}-{hundreds}{place}.jsonl"
+        "logs/benchmarks/adopt_shard/{dataset}/{origin}/{prefix}-{tens}{place}.jsonl"
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("archive")),
     conda:
