@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from statistics import mean
@@ -19,22 +20,24 @@ from time import perf_counter
 
 from benchmarks.measuring import machine, main
 from tests.building import HOME
-from tests.cluster.place import SOON, ClusterPlace
+from tests.cluster.place import SOON, ClusterPlace, ask
 
-CORES = 3  # at work at a time: single jobs and an array's get a node's memory each, of three nodes; groups get three cores
+AT_A_TIME = 3  # shards: single jobs and an array's get a node's memory each, of three nodes; three groups get a core each
 ALONE = ["--groups", "nothing=nothing", "--set-resources", "adopt_shard:mem_mb=300000"]
 FORMS = {
     "single jobs": ALONE,
     "an array": [*ALONE, "--slurm-array-jobs", "adopt_shard"],
-    "groups": ["--cores", str(CORES)],
+    "groups": ["--cores", "1", "--jobs", str(AT_A_TIME)],
 }
+PATIENCE = 300  # seconds for each
 RUNS = (("single jobs", 20), ("an array", 20), ("groups", 20), ("groups", 200))  # form, shards
 
 ABOUT = """\
-`python -m benchmarks.cluster`, {date}, on {machine}, real Slurm of `make cluster`, {cores} shards at a time.
+`python -m benchmarks.cluster`, {date}, on {machine}, real Slurm of `make cluster`, {at_a_time} shards at a time.
 *Jobs*: of Slurm. *Waits*: from sbatch to the start on the node, in an array also for others of it. *First line*: from the start
 on the node to the first line of a shard's log: Slurm's step, and Snakemake reading the workflow twice. *Work*: the shards'
-own, as Snakemake's benchmarks measure it, all together. *Charged*: core-seconds of all jobs. *Whole*: from the command to its end.
+own, as Snakemake's benchmarks measure it, all together. *Charged*: core-seconds of all jobs. *Whole*: from the command to
+its end.
 """
 
 
@@ -46,21 +49,25 @@ def prepare(folder: Path) -> ClusterPlace:
     return place
 
 
-def measure(place: ClusterPlace, form: str, shards: int) -> dict[str, float]:
-    """Take so many shards on the cluster: number of Slurm's jobs, and seconds."""
+def measure(place: ClusterPlace, form: str, shards: int) -> dict[str, float] | None:
+    """Take so many shards on the cluster: number of Slurm's jobs, and seconds. None if they were not all taken in time."""
     names = [f"real-{number:05d}" for number in range(shards)]
     targets = [f"results/demo/origins/demo_photos/{name}.parquet" for name in names]
     command = [*place.command(*targets), *SOON, "--profile", str(HOME / "profiles/slurm"), *FORMS[form]]
     start = perf_counter()
-    done = subprocess.run(command, cwd=HOME, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
+    with open(place.folder / "output.txt", "w") as output, suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, cwd=HOME, stdout=output, stderr=output, timeout=PATIENCE)
     whole = perf_counter() - start
-    if done.returncode:
-        raise SystemExit(done.stdout[-6000:])
+    for job in place.jobs("PENDING,RUNNING"):
+        ask("scancel", job["id"])
     jobs = place.accounted()
+    if not all((place.work / target).exists() for target in targets):
+        print("\n".join(place.words().splitlines()[-30:]), file=sys.stderr)
+        return None
     assert all(job["State"] == "COMPLETED" for job in jobs), jobs
     begun = defaultdict(list)  # of the shards of each job
     for name in names:
-        begun[name[:-2] if form == "groups" else name].append(_born(place.work / f"logs/adopt_shard/demo/demo_photos/{name}.log"))
+        begun[name[:-1] if form == "groups" else name].append(_born(place.work / f"logs/adopt_shard/demo/demo_photos/{name}.log"))
     assert len(begun) == len(jobs), (len(begun), jobs)
     runs = sorted((place.work / "logs/benchmarks/adopt_shard").rglob("*.jsonl"))
     return {
@@ -93,11 +100,14 @@ def results() -> str:
         drawn = prepare(Path(folder, "drawn"))
         for number, (form, shards) in enumerate(RUNS):
             found = measure(drawn.copy(Path(folder, str(number))), form, shards)
+            if not found:
+                lines.append(f"| {form} | {shards} | not all taken within {PATIENCE} s | | | | | | |")
+                continue
             cells = [f"{found[key]:.1f} s" for key in ("waits", "first")] + [f"{found[key]:.0f} s" for key in ("work", "charged")]
             cells += [f"{found['charged'] / found['work']:.1f}", f"{found['whole']:.0f} s"]
             lines.append(f"| {form} | {shards} | {found['jobs']} | {' | '.join(cells)} |")
             print(lines[-1], file=sys.stderr)
-    return "\n".join([ABOUT.format(date=date.today(), machine=machine(), cores=CORES), *lines])
+    return "\n".join([ABOUT.format(date=date.today(), machine=machine(), at_a_time=AT_A_TIME), *lines])
 
 
 if __name__ == "__main__":

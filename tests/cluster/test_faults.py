@@ -118,6 +118,17 @@ def test_over_its_time_or_its_memory_a_job_gets_more(both, copy):
     same(copy, both)
 
 
+def test_a_group_whose_memory_was_short_is_made_again_and_no_shard_twice(both, copy):
+    paths = copy.forget(*(f"demo_photos/real-0000{number}" for number in range(3)))
+    with copy.start(*paths, "--set-resources", "adopt_shard:mem_mb=20 * 100 ** (attempt - 1)") as process:
+        copy.finish(process)
+    jobs = sorted(copy.accounted(), key=lambda job: job["Start"])
+    assert {job["Comment"] for job in jobs} == {"rule_adopt_demo_photos_real_0000_adopt_shard"}
+    assert [job["ReqMem"] for job in jobs] == ["60M", "6000M"]
+    assert [job["State"] for job in jobs] in (["FAILED", "COMPLETED"], ["OUT_OF_MEMORY", "COMPLETED"])
+    same(copy, both)
+
+
 def test_slurm_and_its_accounting_may_go_away_for_a_while(both, copy):
     with copy.start(*copy.forget(SHARD)) as process:
         wait_for(copy.generating(SHARD), process)
