@@ -55,7 +55,7 @@ class ClusterPlace(Workplace):
 
     def finish(self, process: subprocess.Popen, fails: bool = False) -> str:
         """Wait for the end, which must be a success, or a failure if ``fails``; all that was printed."""
-        status = process.wait(timeout=240)
+        status = process.wait(timeout=600)
         assert (status != 0) == fails, self.words()[-6000:]
         return self.words()
 

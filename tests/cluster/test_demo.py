@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from collections import Counter
 
 import pytest
 from tests.cluster.place import ask
@@ -52,6 +54,20 @@ def test_jobs_that_need_the_network_ran_on_its_partition_and_no_others(jobs):
     for job in jobs:
         assert (job["Partition"] == "network") == job["Comment"].startswith(NETWORK), job
     assert {job["Comment"].split("_wildcards_")[0] for job in jobs} >= set(NETWORK)
+
+
+def test_generate_jobs_asked_for_the_node_alone(generating):
+    for job in generating:
+        assert "--exclusive" in ask("sacct", "-X", "-n", "-P", "-j", job["JobIDRaw"], "-o", "SubmitLine")
+
+
+def test_short_steps_share_jobs(jobs):
+    names = Counter(job["Comment"].split("_wildcards_")[0] for job in jobs)
+    steps = re.compile(r"rule_(?:list|adopt|tables|pack|publish)_(?:.*_)?(?:draw_origin|adopt|screen|pack|check_gates)_.*")
+    shared = {name: count for name, count in names.items() if steps.fullmatch(name)}
+    assert set(names) - set(shared) == {*NETWORK, "rule_generate_shard"}
+    assert set(shared.values()) == {1}
+    assert len(shared) == 4 + 1 + 1 + 2 + 1  # a list of each origin, photographs, tables, train and test, publish
 
 
 def test_the_comment_tells_rule_and_shard(generating):

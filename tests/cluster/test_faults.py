@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -58,6 +60,16 @@ def workers_of(job: str) -> list[int]:
     return [pid for pid in processes_of(job) if b"touchstone.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+def batches(copy, shard: str) -> list[Path]:
+    return list((copy.work / f"results/demo/origins/{shard}.parquet.partial").glob("batch-*.parquet"))
+
+
+def seconds_left(job: str) -> int:
+    """Until Slurm ends a running job."""
+    minutes, seconds = ask("squeue", "--noheader", f"--jobs={job}", "--format=%L").strip().split(":")
+    return 60 * int(minutes) + int(seconds)
+
+
 def come_back(copy, process, job: dict) -> None:
     """Wait until Slurm has queued the job again, and spare us the two minutes it would let pass."""
     wait_for(lambda: job["id"] in {waiting["id"] for waiting in copy.jobs("PENDING")}, process)
@@ -106,6 +118,17 @@ def test_over_its_time_or_its_memory_a_job_gets_more(both, copy):
     same(copy, both)
 
 
+def test_a_group_whose_memory_was_short_is_made_again_and_no_shard_twice(both, copy):
+    paths = copy.forget(*(f"demo_photos/real-0000{number}" for number in range(3)))
+    with copy.start(*paths, "--set-resources", "adopt_shard:mem_mb=20 * 100 ** (attempt - 1)") as process:
+        copy.finish(process)
+    jobs = sorted(copy.accounted(), key=lambda job: job["Start"])
+    assert {job["Comment"] for job in jobs} == {"rule_adopt_demo_photos_real_0000_adopt_shard"}
+    assert [job["ReqMem"] for job in jobs] == ["60M", "6000M"]
+    assert [job["State"] for job in jobs] in (["FAILED", "COMPLETED"], ["OUT_OF_MEMORY", "COMPLETED"])
+    same(copy, both)
+
+
 def test_slurm_and_its_accounting_may_go_away_for_a_while(both, copy):
     with copy.start(*copy.forget(SHARD)) as process:
         wait_for(copy.generating(SHARD), process)
@@ -117,6 +140,72 @@ def test_slurm_and_its_accounting_may_go_away_for_a_while(both, copy):
             process.wait(10)  # questions without an answer
         start()
         copy.finish(process)
+    assert states(copy, SHARD) == ["COMPLETED"]
+    same(copy, both)
+
+
+def test_told_before_the_end_of_its_time_a_job_keeps_the_batches_in_hand(both, copy):
+    early = "'--exclusive --signal=TERM@40'"  # the profile's two minutes ask for a longer job; Slurm may be 30 s early
+    with copy.start(*copy.forget(SHARD), runtime="2 * attempt", slurm_extra=early) as process:
+        job = wait_for(copy.generating(SHARD), process)
+        workers = workers_of(job["id"])
+        for pid in workers:
+            os.kill(pid, signal.SIGSTOP)  # so that it is at work until it is told
+        before = len(batches(copy, SHARD))
+        wait_for(lambda: seconds_left(job["id"]) <= 38, process)
+        for pid in workers:
+            os.kill(pid, signal.SIGCONT)
+        wait_for(lambda: states(copy, SHARD)[:1] == ["FAILED"], process)  # and not TIMEOUT
+        (log,) = (copy.work / "logs/slurm").rglob(f"{job['id']}.log")
+        told = log.read_text(encoding="utf-8")
+        copy.finish(process)
+    assert "the job was told to stop (SIGTERM)" in told
+    assert 0 < int(re.search(r"(\d+) batches are not made", told)[1]) <= 16 - before - len(workers)  # of 16
+    assert states(copy, SHARD) == ["FAILED", "COMPLETED"]
+    assert resumed(copy, SHARD)
+    same(copy, both)
+
+
+@pytest.fixture
+def small_disk(copy):
+    """The folder of one origin's shards lies on a disk of its own, with room for a batch or two; ``grow()`` adds some."""
+    folder = copy.work / "results/demo/origins/demo_sd"
+    copy.forget(SHARD)
+    folder.rename(folder.with_suffix(".old"))
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=250k", "none", folder], capture_output=True).returncode:
+        pytest.skip("this container may not mount a small disk")
+    try:
+        subprocess.run(["cp", "-a", f"{folder.with_suffix('.old')}/.", folder], check=True)
+        shutil.rmtree(folder.with_suffix(".old"))
+        yield lambda: subprocess.run(["mount", "-o", "remount,size=100m", folder], check=True)
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_is_named_and_with_room_the_next_try_goes_on(both, copy, small_disk):
+    with copy.start(f"results/demo/origins/{SHARD}.parquet") as process:
+        wait_for(lambda: states(copy, SHARD)[:1] == ["FAILED"], process)
+        (log,) = (copy.work / "logs/slurm").rglob(f"{runs(copy, SHARD)[0]['JobIDRaw']}.log")
+        assert "No space left on device" in log.read_text(encoding="utf-8")
+        small_disk()
+        copy.finish(process)
+    tries = states(copy, SHARD)
+    assert set(tries[:-1]) == {"FAILED"}
+    assert tries[-1] == "COMPLETED"
+    same(copy, both)
+
+
+def test_without_accounting_the_build_waits_and_goes_on_by_itself(both, copy):
+    copy.forget(SHARD)
+    with copy.start("results/demo/manifest.parquet", build=True) as process:
+        wait_for(copy.generating(SHARD), process)
+        end("slurmdbd", signal.SIGKILL)
+        wait_for(lambda: "Slurm does not answer" in copy.words(), process, seconds=240)
+        assert ask("scontrol", "ping").count("UP") == 1  # it is accounting alone that is down
+        start()
+        words = copy.finish(process)
+    assert "Slurm did not take some jobs; starting again" in words
     assert states(copy, SHARD) == ["COMPLETED"]
     same(copy, both)
 

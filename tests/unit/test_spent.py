@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from touchstone.spent import last_run, spent
 
 
@@ -18,7 +20,18 @@ def test_shares_are_of_what_was_asked_for(tmp_path):
     write(tmp_path / "generate_shard/mine/origin/a-00000.jsonl")
     write(tmp_path / "generate_shard/mine/origin/a-00001.jsonl", max_rss=900.0, cpu_time=0.0)
     (row,) = spent(tmp_path, "mine")
-    assert row == {"rule": "generate_shard", "jobs": 2, "hours": 1.0, "cpu": 0.25, "memory": 0.9, "gpu_hours": 4.0}
+    assert row == {"rule": "generate_shard", "jobs": 2, "hours": 1.0, "cpu": 0.25, "memory": 0.9, "gpu_hours": 4.0, "gpu": None}
+
+
+def test_how_busy_gpus_were_is_weighed_by_time_and_only_of_jobs_that_know(tmp_path):
+    write(tmp_path / "benchmarks/generate_shard/mine/origin/a-00000.jsonl", s=300.0)
+    write(tmp_path / "benchmarks/generate_shard/mine/origin/a-00001.jsonl", s=100.0)
+    write(tmp_path / "benchmarks/generate_shard/mine/origin/a-00002.jsonl", s=999.0)
+    (tmp_path / "gpus/mine/origin").mkdir(parents=True)
+    for number, busy in enumerate((0.9, 0.5)):
+        (tmp_path / f"gpus/mine/origin/a-0000{number}.json").write_text(json.dumps({"busy": busy}), encoding="utf-8")
+    (row,) = spent(tmp_path / "benchmarks", "mine")
+    assert row["gpu"] == pytest.approx(0.8)
 
 
 def test_other_datasets_are_left_out_and_shared_steps_are_not(tmp_path):

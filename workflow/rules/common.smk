@@ -65,7 +65,10 @@ wildcard_constraints:
     model=one_of(CATALOGUE.models),
     split=one_of(CATALOGUE.dataset["splits"]),
     shard=r"[a-z0-9_]+-\d{5}",
-    packed=r"[a-z0-9_]+-[a-z0-9_]+-\d{5}",
+    # A shard's name in three, so that a profile can put ten into one job.
+    prefix=r"[a-z0-9_]+(-[a-z0-9_]+)?",
+    tens=r"\d{4}",
+    place=r"\d",
     number=r"\d{6}",
     kind="real|fake",
     series=one_of(SERIES),

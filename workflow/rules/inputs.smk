@@ -87,10 +87,25 @@ def picks_of_origin(wildcards):
 def pick_of_unrolled(wildcards):
     """The shard's own pick list, once archives that are one stream are read, too."""
     picks = pick_of_shard(wildcards)
+    unroll(wildcards)
+    return picks
+
+
+def pick_of_adopted(wildcards):
+    """The same for a shard whose number is told in two parts."""
+    draw = checkpoints.draw_origin.get(
+        dataset=wildcards.dataset, origin=wildcards.origin
+    )
+    unroll(wildcards)
+    name = f"{wildcards.prefix}-{wildcards.tens}{wildcards.place}"
+    return f"{draw.output.picks}/{name}.parquet"
+
+
+def unroll(wildcards):
+    """Have the origin's archives that are one stream read, if there are any."""
     # Asked for second: the other way round Snakemake starts shards too early when nothing is to be read.
     if wildcards.origin in CATALOGUE.streamed:
         checkpoints.unroll_origin.get(**wildcards)
-    return picks
 
 
 def recipe_of_origin(wildcards):
@@ -119,7 +134,8 @@ def archive_to_serve(wildcards):
 def pick_of_packed(wildcards):
     """The packed shard's own pick list, known once the split is done."""
     split = checkpoints.split.get(dataset=wildcards.dataset)
-    return f"{split.output.picks}/{wildcards.split}/{wildcards.packed}.csv"
+    name = f"{wildcards.prefix}-{wildcards.tens}{wildcards.place}"
+    return f"{split.output.picks}/{wildcards.split}/{name}.csv"
 
 
 def formats_of_reals(wildcards):

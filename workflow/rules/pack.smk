@@ -12,11 +12,11 @@ rule pack_shard:
         shards=shards_to_pack,
         formats=formats_of_reals,
     output:
-        packed="results/{dataset}/data/{split}/{packed}.parquet",
+        packed="results/{dataset}/data/{split}/{prefix}-{tens}{place}.parquet",
     log:
-        "logs/pack_shard/{dataset}/{split}/{packed}.log",
+        "logs/pack_shard/{dataset}/{split}/{prefix}-{tens}{place}.log",
     benchmark:
-        "logs/benchmarks/pack_shard/{dataset}/{split}/{packed}.jsonl"
+        "logs/benchmarks/pack_shard/{dataset}/{split}/{prefix}-{tens}{place}.jsonl"
     conda:
         "../../envs/touchstone.yaml"
     threads: 2

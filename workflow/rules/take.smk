@@ -36,11 +36,11 @@ rule adopt_shard:
         picks=pick_of_unrolled,
         receipt=receipt_of_origin,
     output:
-        shard="results/{dataset}/origins/{origin}/{shard}.parquet",
+        shard="results/{dataset}/origins/{origin}/{prefix}-{tens}{place}.parquet",
     log:
-        "logs/adopt_shard/{dataset}/{origin}/{shard}.log",
+        "logs/adopt_shard/{dataset}/{origin}/{prefix}-{tens}{place}.log",
     benchmark:
-        "logs/benchmarks/adopt_shard/{dataset}/{origin}/{shard}.jsonl"
+        "logs/benchmarks/adopt_shard/{dataset}/{origin}/{prefix}-{tens}{place}.jsonl"
     wildcard_constraints:
         origin=one_of(CATALOGUE.of_kind("archive")),
     conda:
@@ -96,6 +96,7 @@ rule generate_shard:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
     log:
         "logs/generate_shard/{dataset}/{origin}/{shard}.log",
+        gpus="logs/gpus/{dataset}/{origin}/{shard}.json",
     benchmark:
         "logs/benchmarks/generate_shard/{dataset}/{origin}/{shard}.jsonl"
     wildcard_constraints:

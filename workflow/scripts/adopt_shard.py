@@ -1,9 +1,11 @@
 """Take drawn images out of archives."""
 
+from pathlib import Path
+
 from touchstone.adopt import adopt_shard
 from touchstone.job import job
 
-with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wildcards.shard}") as progress:
+with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{Path(snakemake.output.shard).stem}") as progress:
     adopt_shard(
         picks=snakemake.input.picks,
         receipt=snakemake.input.receipt,

@@ -16,5 +16,6 @@ with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{snakemake.wil
         shard=snakemake.output.shard,
         workers=snakemake.threads,
         cache=snakemake.params.compiled,
+        gpus=snakemake.log.gpus,
         progress=progress,
     )

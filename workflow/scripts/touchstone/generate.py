@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, sha256_of, sole_owner, write_text
+from touchstone.gpus import watched
 from touchstone.painting import mode_of
 from touchstone.painting.batches import cut, sizes_of
 from touchstone.painting.families import EMBEDDED, class_of
@@ -38,6 +39,7 @@ def generate_shard(
     unrolled: str | None = None,
     prior: str | None = None,
     cache: str | None = None,
+    gpus: str | None = None,
     progress: Progress,
 ) -> None:
     """Generate the images of one pick list; rows of the shard are in the order of the list.
@@ -56,6 +58,7 @@ def generate_shard(
         unrolled: What ``unroll_origin`` wrote of that origin's archives that are one stream.
         prior: Receipt of the model that works before, if the recipe has one.
         cache: Folder in which compiled kernels outlive the job.
+        gpus: JSON file for what ``gpus.watched`` is told, if anything.
 
     Raises:
         TouchstoneError: All workers died, one batch killed two of them, or the job was told to stop.
@@ -73,9 +76,9 @@ def generate_shard(
         _forget_other_work(partial, work)
         job = {"picks": str(picks), "models": list(map(str, receipts)), "source": source, "unrolled": unrolled, "recipe": recipe}
         supervisor = Supervisor(job | {"partial": str(partial)}, devices(workers), partial, cache)
-        places = _paint_all(
-            supervisor, _Plan(sizes_of(wanted, recipe, source, unrolled), recipe, read_json(receipts[-1])), partial, progress
-        )
+        plan = _Plan(sizes_of(wanted, recipe, source, unrolled), recipe, read_json(receipts[-1]))
+        with watched(gpus):
+            places = _paint_all(supervisor, plan, partial, progress)
         with shard_writer(shard, TAKEN.with_metadata({"work": work})) as writer:
             _assemble(writer, [places[row] for row in range(len(wanted))], partial)
         _remove(partial)

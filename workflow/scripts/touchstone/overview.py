@@ -122,9 +122,10 @@ def lines_of(rows: list[Row]) -> list[str]:
 
 def lines_of_spent(rows: list[dict]) -> list[str]:
     """What the jobs used of what they had asked for, as text."""
-    lines = [f"{'rule':<18}{'jobs':>7}{'hours':>10}{'of CPU':>9}{'of memory':>11}{'GPU-hours':>11}"]
+    lines = [f"{'rule':<18}{'jobs':>7}{'hours':>10}{'of CPU':>9}{'of memory':>11}{'GPU-hours':>11}{'of GPU':>9}"]
     for row in rows:
-        cpu, memory = (f"{100 * row[name]:.0f} %" if row[name] is not None else "" for name in ("cpu", "memory"))
+        shares = (f"{100 * row[name]:.0f} %" if row[name] is not None else "" for name in ("cpu", "memory", "gpu"))
+        cpu, memory, busy = shares
         gpu = f"{row['gpu_hours']:,.2f}" if row["gpu_hours"] else ""
-        lines.append(f"{row['rule']:<18}{row['jobs']:>7,}{row['hours']:>10,.2f}{cpu:>9}{memory:>11}{gpu:>11}".rstrip())
+        lines.append(f"{row['rule']:<18}{row['jobs']:>7,}{row['hours']:>10,.2f}{cpu:>9}{memory:>11}{gpu:>11}{busy:>9}".rstrip())
     return lines

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from touchstone.files import read_json
+
 OF_ORIGINS = ("fetch_origin", "fetch_model", "list_origin")  # shared by all datasets
 
 
@@ -13,7 +15,8 @@ def spent(benchmarks: str | Path, dataset: str) -> list[dict]:
 
     ``jobs``; ``hours`` of wall time, summed; ``cpu``, used core-hours as a share of the requested ones;
     ``memory``, the most that a job held as a share of what it had asked for; ``gpu_hours``, GPUs asked
-    for times wall time. A share is None where nothing was asked for. What waited in a queue, and
+    for times wall time; ``gpu``, the share of it in which they had work. A share is None where nothing was asked for,
+    and that of the GPUs where nothing was told (``gpus.watched``). What waited in a queue, and
     tries that failed, are not in it: Slurm's accounting knows those.
 
     Args:
@@ -22,7 +25,8 @@ def spent(benchmarks: str | Path, dataset: str) -> list[dict]:
     """
     rows = []
     for folder in sorted(path for path in Path(benchmarks).glob("*") if path.is_dir()):
-        runs = [run for path in sorted(folder.rglob("*.jsonl")) if _counts(path, folder, dataset) if (run := last_run(path))]
+        all_runs = {path: last_run(path) for path in sorted(folder.rglob("*.jsonl")) if _counts(path, folder, dataset)}
+        runs = [run for run in all_runs.values() if run]
         if not runs:
             continue
         asked = sum(run["s"] * run["threads"] for run in runs)
@@ -31,6 +35,9 @@ def spent(benchmarks: str | Path, dataset: str) -> list[dict]:
         row["cpu"] = sum(run["cpu_time"] for run in runs) / asked if asked else None
         row["memory"] = max(memory, default=None)
         row["gpu_hours"] = sum(run["s"] * run["resources"].get("gpu", 0) for run in runs) / 3600
+        row["gpu"] = _busy(
+            {path.relative_to(folder): run for path, run in all_runs.items() if run}, Path(benchmarks).parent / "gpus"
+        )
         rows.append(row)
     return rows
 
@@ -43,6 +50,14 @@ def last_run(path: Path) -> dict | None:
         return {**numbers, "threads": run["threads"], "resources": run["resources"]}
     except (OSError, ValueError, IndexError, KeyError, TypeError):
         return None
+
+
+def _busy(runs: dict[Path, dict], told: Path) -> float | None:
+    """Mean share of time in which GPUs had work, of the jobs that were told it."""
+    files = [(run["s"], told / path.with_suffix(".json")) for path, run in runs.items() if run["resources"].get("gpu")]
+    shares = [(seconds, read_json(file)["busy"]) for seconds, file in files if file.exists()]
+    total = sum(seconds for seconds, _ in shares)
+    return sum(seconds * share for seconds, share in shares) / total if total else None
 
 
 def _counts(path: Path, folder: Path, dataset: str) -> bool:
