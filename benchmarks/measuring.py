@@ -7,6 +7,9 @@ import multiprocessing
 import os
 import platform
 import re
+import resource
+import subprocess
+import threading
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -48,6 +51,63 @@ def _timed(work: Callable, *arguments: object) -> Cost:
     seconds = perf_counter() - start
     status = Path("/proc/self/status").read_text(encoding="ascii")  # getrusage would count what the parent held, too
     return Cost(seconds, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024)
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a command took with all its processes: seconds of wall time and of CPU, the most memory they held, bytes written."""
+
+    seconds: float
+    cpu: float
+    n_bytes: int
+    written: int
+
+
+def spent_by(command: list[str], log: Path, folder: Path = HOME, environment: dict | None = None) -> Spent:
+    """Run a command to its end, which must be a good one; what it prints goes to ``log``.
+
+    Bytes written are those that the kernel has to bring to a disk, also of files that are deleted later.
+    """
+    before, start, most = _written(), perf_counter(), 0
+    with open(log, "wb") as sink:
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=sink, stderr=sink)
+        done = threading.Event()
+
+        def watch() -> None:
+            nonlocal most
+            while not done.wait(0.1):
+                most = max(most, held(process.pid))
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = perf_counter() - start
+        done.set()
+        thread.join()
+    if status:
+        raise SystemExit(f"{' '.join(command)} failed:\n{log.read_text(encoding='utf-8', errors='replace')[-3000:]}")
+    return Spent(seconds, usage.ru_utime + usage.ru_stime, most, _written() - before)
+
+
+def held(process: int) -> int:
+    """Bytes of memory that a process and all below it hold, what they share counted once for each."""
+    parents, sizes = {}, {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(path.parent.name)], sizes[int(path.parent.name)] = int(fields[1]), int(fields[21]) * resource.getpagesize()
+    below = {process}
+    while more := {child for child, parent in parents.items() if parent in below} - below:
+        below |= more
+    return sum(sizes.get(each, 0) for each in below)
+
+
+def _written() -> int:
+    """Bytes that this process and all that it has waited for wrote, as the kernel counts them."""
+    text = Path("/proc/self/io").read_text(encoding="ascii")
+    return int(re.search(r"^write_bytes: (\d+)$", text, re.MULTILINE)[1])
 
 
 def machine() -> str:

@@ -10,19 +10,16 @@ import asyncio
 import io
 import json
 import os
-import resource
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from benchmarks.measuring import HOME, Cost, cost_of, fastest_of, machine, main
+from benchmarks.measuring import HOME, Cost, cost_of, fastest_of, machine, main, spent_by
 from benchmarks.serving import HOSTS, pictures, wait_for
 
 from touchstone.draw import PICK, draw_origin
@@ -115,45 +112,13 @@ def work(name: str, folder: Path, port: int) -> None:
         take(folder, urls, *how)
 
 
-def held(process: int) -> int:
-    """Bytes of memory that a process and all below it hold, what they share counted once for each."""
-    parents, sizes = {}, {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(path.parent.name)], sizes[int(path.parent.name)] = int(fields[1]), int(fields[21]) * resource.getpagesize()
-    below = {process}
-    while more := {child for child, parent in parents.items() if parent in below} - below:
-        below |= more
-    return sum(sizes.get(each, 0) for each in below)
-
-
 def measured(name: str, port: int) -> tuple[float, float, int]:
     """Seconds of wall time, seconds of CPU, and the most bytes held, of one program."""
     with tempfile.TemporaryDirectory() as folder:
         call = f"from benchmarks.scraping import *; work({name!r}, Path({folder!r}), {port})"
-        command = ["taskset", "-c", "0,1", sys.executable, "-c", call]
-        with open(f"{folder}/log", "wb") as log:
-            started, most = time.perf_counter(), 0
-            process = subprocess.Popen(command, cwd=HOME, stdout=log, stderr=log)
-            done = threading.Event()
-
-            def watch() -> None:
-                nonlocal most
-                while not done.wait(0.1):
-                    most = max(most, held(process.pid))
-
-            thread = threading.Thread(target=watch)
-            thread.start()
-            _, status, usage = os.wait4(process.pid, 0)
-            seconds = time.perf_counter() - started
-            done.set()
-            thread.join()
-        assert status == 0, Path(folder, "log").read_text(encoding="utf-8")[-3000:]
-    print(f"{name}: {seconds:.1f} s", file=sys.stderr, flush=True)
-    return seconds, usage.ru_utime + usage.ru_stime, most
+        spent = spent_by(["taskset", "-c", "0,1", sys.executable, "-c", call], Path(folder, "log"))
+    print(f"{name}: {spent.seconds:.1f} s", file=sys.stderr, flush=True)
+    return spent.seconds, spent.cpu, spent.n_bytes
 
 
 def speeds(latency: tuple[float, float] | None) -> list[str]:

@@ -108,18 +108,21 @@ def unpack_and_decode(folder: Path) -> None:
     shutil.rmtree(unpacked)
 
 
+def write_inputs(folder: Path) -> None:
+    """The zip, its receipt, and a pick list for each shard."""
+    write_zip(folder / "images.zip", MEMBERS, SIDE)
+    write_json(folder / "receipt.json", {"files": [{"name": "images.zip", "path": str(folder / "images.zip")}]})
+    rows = [empty_item() | {"id": f"b/{member}", "source_member": member, "rank": rank} for rank, member in enumerate(drawn())]
+    for start in range(0, DRAWN, SHARD):
+        pq.write_table(table_of(rows[start : start + SHARD], PICK), folder / f"picks-{start:06}.parquet")
+
+
 def results() -> str:
     """Measure everything; a Markdown section."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_zip(folder / "images.zip", MEMBERS, SIDE)
+        write_inputs(folder)
         size = (folder / "images.zip").stat().st_size / 1e9
-        write_json(folder / "receipt.json", {"files": [{"name": "images.zip", "path": str(folder / "images.zip")}]})
-        rows = [
-            empty_item() | {"id": f"b/{member}", "source_member": member, "rank": rank} for rank, member in enumerate(drawn())
-        ]
-        for start in range(0, DRAWN, SHARD):
-            pq.write_table(table_of(rows[start : start + SHARD], PICK), folder / f"picks-{start:06}.parquet")
         works = {
             "zipfile loop and one decode": (decode_with_zipfile, folder),
             "the take step, 1 thread (what the rule asks for)": (take, folder, 1),

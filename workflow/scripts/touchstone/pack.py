@@ -54,26 +54,30 @@ def pack_shard(
     policy = Policy(images or {"encoding": ORIGINAL}, seed, formats)
     by_shard = groupby(wanted, key=itemgetter("shard"))
     tables = chain.from_iterable(_tables(Path(folder, f"{shard}.parquet"), list(picks)) for shard, picks in by_shard)
-    with shard_writer(packed, hub_schema()) as writer:
-        for table in _one_ahead(tables):
-            writer.append(policy.apply(table).cast(hub_schema()))
+    schema = hub_schema()
+    finished = (policy.apply(table).replace_schema_metadata(schema.metadata) for table in _verified(_one_ahead(tables)))
+    with shard_writer(packed, schema) as writer:  # one thread reads, one hashes and encodes, this one writes
+        for table in _one_ahead(finished):
+            writer.append(table)
             progress.advance(len(table))
     progress.finish()
 
 
-def _one_ahead(tables: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """The same tables, of which the next is read and hashed by a thread while the last is written."""
+def _one_ahead(items: Iterator) -> Iterator:
+    """The same items, of which a thread makes the next while the last is in use."""
     with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, tables, None)
-        while (table := coming.result()) is not None:
-            coming = pool.submit(next, tables, None)
-            yield table
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
-def _tables(path: Path, wanted: list[dict]) -> Iterator[pa.Table]:
-    """Wanted rows of a take shard, row group by row group, each image held against its checksum."""
+def _tables(path: Path, wanted: list[dict]) -> Iterator[tuple[pa.Table, list[dict], Path]]:
+    """Wanted rows of a take shard, row group by row group, with their lines of the list."""
     rows = [int(pick["row"]) for pick in wanted]
-    with open_shard(path, "taken") as file:
+    # Images are held against a better checksum than that of their pages, and need no buffer: one of their pages is a row group.
+    unchecked = {"page_checksum_verification": False, "pre_buffer": False}
+    with open_shard(path, "taken") as file, open_shard(path, **unchecked) as images:
         if max(rows) >= file.metadata.num_rows:
             raise _damaged(path, f"it has {file.metadata.num_rows} rows, the list asks for row {max(rows)}")
         first = 0
@@ -81,28 +85,44 @@ def _tables(path: Path, wanted: list[dict]) -> Iterator[pa.Table]:
             last = first + file.metadata.row_group(number).num_rows
             here = [position for position, row in enumerate(rows) if first <= row < last]
             if here:
-                group = _read(file, number, path)
-                table = group.take(pa.array([rows[position] - first for position in here]))
-                _verify(table, [wanted[position] for position in here], path)
-                yield table
+                group = _read(file, images, number, path)
+                runs = _runs([rows[position] - first for position in here])
+                # A slice copies nothing, and take would copy every byte.
+                table = pa.concat_tables(group.slice(start, stop - start) for start, stop in runs)
+                yield table, [wanted[position] for position in here], path
             first = last
 
 
-def _read(file: pq.ParquetFile, number: int, path: Path) -> pa.Table:
+def _runs(rows: list[int]) -> Iterator[tuple[int, int]]:
+    """Rising numbers as ``(start, stop)`` of those that follow each other."""
+    start = previous = rows[0]
+    for row in rows[1:]:
+        if row != previous + 1:
+            yield start, previous + 1
+            start = row
+        previous = row
+    yield start, previous + 1
+
+
+def _read(file: pq.ParquetFile, images: pq.ParquetFile, number: int, path: Path) -> pa.Table:
     try:
-        return file.read_row_group(number, columns=READ.names).cast(READ)
+        table = file.read_row_group(number, columns=READ.names[1:], use_threads=False)
+        image = images.read_row_group(number, columns=["image"], use_threads=False)["image"]
+        return table.add_column(0, "image", image).cast(READ)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
 
 
-def _verify(table: pa.Table, wanted: list[dict], path: Path) -> None:
-    images = table["image"].combine_chunks()
-    data = images.field("bytes")
-    for position, pick in enumerate(wanted):
-        if table["id"][position].as_py() != pick["id"]:
-            raise _damaged(path, f"row {pick['row']} is not {pick['id']}")
-        if hashlib.sha256(data[position].as_buffer() or b"").hexdigest() != pick["sha256"]:
-            raise _damaged(path, f"the image of {pick['id']} is not the one that was taken")
+def _verified(tables: Iterator[tuple[pa.Table, list[dict], Path]]) -> Iterator[pa.Table]:
+    """The tables, each image held against its checksum."""
+    for table, wanted, path in tables:
+        images = chain.from_iterable(chunk.field("bytes") for chunk in table["image"].chunks)
+        for pick, id_, data in zip(wanted, table["id"].to_pylist(), images, strict=True):
+            if id_ != pick["id"]:
+                raise _damaged(path, f"row {pick['row']} is not {pick['id']}")
+            if hashlib.sha256(data.as_buffer() or b"").hexdigest() != pick["sha256"]:
+                raise _damaged(path, f"the image of {pick['id']} is not the one that was taken")
+        yield table
 
 
 def _damaged(path: Path, why: str) -> TouchstoneError:
