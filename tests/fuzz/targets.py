@@ -30,7 +30,7 @@ from touchstone.annotations import read_annotations
 from touchstone.catalogue import Catalogue
 from touchstone.chains import decode
 from touchstone.checking import load_checked
-from touchstone.contact_sheet import thumbnail
+from touchstone.contact_sheets import thumbnail
 from touchstone.containers import open_container
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json

@@ -116,9 +116,8 @@ class Index:
             table = table_of(rows, ITEM, defaults)
         except UnicodeEncodeError:  # half a character, which JSON can hold
             whole = [row for row in rows if _is_text(row)]
-            self.skipped.add(
-                next(row["id"] for row in rows if not _is_text(row)), "a text is not Unicode", len(rows) - len(whole)
-            )
+            first = next(row["id"] for row in rows if not _is_text(row))
+            self.skipped.add(first, "a text is not Unicode", len(rows) - len(whole))
             rows = whole
             table = table_of(rows, ITEM, defaults)
         start = self.seen.count
@@ -231,9 +230,8 @@ def _below(files: Iterable[dict], suffixes: tuple[str, ...]) -> Iterator[str]:
             if is_saved_dataset(Path(folder)):
                 names = [path.name for path in containers.open_container(folder).files]
             else:
-                names = sorted(
-                    name for name in names if not name.startswith((".", "cache-"))
-                )  # `datasets` keeps these for itself
+                own = (".", "cache-")  # `datasets` keeps these for itself
+                names = sorted(name for name in names if not name.startswith(own))
             for name in names:
                 if name.lower().endswith(suffixes):
                     yield file["name"] + Path(folder, name).relative_to(file["path"]).as_posix()

@@ -4,8 +4,7 @@ An item goes through four tables, and each only adds columns to the one before:
 
 * ``ITEM`` - a row of ``index.parquet``: what is known before any pixel is read;
 * ``TAKEN`` - a row of a take shard: the item, its bytes, its facts, where it came from;
-* ``SCREENED``, ``SELECTED`` - a row of ``screen.parquet``, ``selection.parquet``: what splitting
-  needs, without the bytes;
+* ``SCREENED``, ``SELECTED`` - a row of ``screen.parquet``, ``selection.parquet``: what splitting needs;
 * ``PACKED``, ``MANIFEST`` - a row of the finished dataset, with and without the bytes.
 """
 
