@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow as pa
 
 from touchstone import lists, tables
 from touchstone.audit.distributions import guess
@@ -25,12 +26,14 @@ from touchstone.draw import rank_keys
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_json
 from touchstone.images import BadImage, measure
+from touchstone.marks import marks_of
 from touchstone.progress import Progress
-from touchstone.record import FACTS, table_of
+from touchstone.record import FACTS, PACKED, table_of
 
 REAL = ("0", "real", "nature")
 SAME = {"jpeg": "jpg", "jpe": "jpg", "tiff": "tif"}
 THREADS = 4
+SEEN = pa.schema([*FACTS, PACKED.field("marks")])
 
 
 def audit_list(
@@ -82,7 +85,7 @@ def audit_list(
     facts, features, kept = ["extension"], codes[:, None].astype(np.float32), np.arange(len(rows))
     if folder is not None:
         kept, measured, about["rejected"] = _measured(names, label, Path(folder), seed, progress)
-        more, columns_of_more = features_of(table_of(measured, FACTS))
+        more, columns_of_more = features_of(table_of(measured, SEEN))
         facts, features = [*facts, *more], np.concatenate([features[kept], columns_of_more], axis=1)
     chosen = {"ids": [names[row] for row in kept], "generator": [generator[row] for row in kept]}
     return about | told_apart(facts, features, **chosen, label=label[kept], group=kept, seed=seed, progress=progress)
@@ -121,7 +124,8 @@ def _facts(folder: Path, name: str) -> dict | str:
     if not is_safe(inside):
         return "refused_path"
     try:
-        return measure((folder / inside).read_bytes())
+        data = (folder / inside).read_bytes()
+        return measure(data) | {"marks": marks_of(data)}
     except BadImage as error:
         return error.reason
     except OSError:
