@@ -33,7 +33,7 @@ checkpoint unroll_origin:
 
 rule adopt_shard:
     input:
-        picks=pick_of_unrolled,
+        picks=pick_of_adopted,
         receipt=receipt_of_origin,
     output:
         shard="results/{dataset}/origins/{origin}/{prefix}-{tens}{place}.parquet",
