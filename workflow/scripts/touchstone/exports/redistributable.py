@@ -53,17 +53,17 @@ def write_redistributable(
             where=f"{name}: {', '.join(cards)}",
             mend="state it, with its source, as `redistribution` in a card; what is not stated counts as no",
         )
+    whole, code = ((table.schema.metadata or {}).get(key, b"").decode() for key in (b"root_hash", b"code"))
+    part = f"The part of {name} that may be passed on: {int(kept.sum()):,} of {len(table):,} images."
+    note = f"{part} The whole has the root hash {whole}; report.html and protocols are of it. {about.get('note') or ''}"
+    told = about | {"note": note.strip(), "name": f"{name}_redistributable"}
     with new_folder(folder) as temporary:
         smaller = _copied(table, kept, Path(manifest).parent, temporary, progress)
-        whole = (pq.read_schema(manifest).metadata or {}).get(b"root_hash", b"").decode()
-        code = (pq.read_schema(manifest).metadata or {}).get(b"code", b"").decode()
         metadata = {"root_hash": root_hash(smaller), "code": code, "part_of": whole}
         paths = {key: str(temporary / f"{key}.parquet") for key in ("manifest", "ledger")}
         pq.write_table(smaller.cast(stamped(MANIFEST.with_metadata(metadata))), paths["manifest"], compression="zstd")
         pq.write_table(_sums(read_table(ledger, "ledger"), table, kept), paths["ledger"], compression="zstd")
         _name_left_out(table, found, kept, temporary / "left_out.csv")
-        part = f"The part of {name} that may be passed on: {int(kept.sum()):,} of {len(table):,} images; {whole} is the whole."
-        told = about | {"note": " ".join(filter(None, (part, about.get("note")))), "name": f"{name}_redistributable"}
         write_card(**paths, cards=cards, **told, images=images, readme=str(temporary / "README.md"), progress=progress)
         write_croissant(**paths, cards=cards, **told, croissant=str(temporary / "croissant.json"), progress=progress)
         write_citations(cards=cards, citations=str(temporary / "citations.bib"), progress=progress)
