@@ -18,6 +18,7 @@ from touchstone.exports.packed import Shelf, drop_remains, file_name
 from touchstone.files import replacing
 from touchstone.progress import Progress
 from touchstone.record import IMAGE
+from touchstone.versions import read_table
 
 TEXTS = ["id", "original_prompt", "positive_prompt", "negative_prompt", "url"]
 NUMBERED = {"model": pa.string(), "width": pa.int64(), "height": pa.int64(), "num_inference_steps": pa.int64()}
@@ -87,7 +88,7 @@ def _part(manifest: str, split: str, generators: list[str], number: int, of: int
 def _images(manifest: str, split: str, generators: list[str]) -> pa.Table:
     """Generator, file, row and prompt (id of the real image, or the text) of a split's images by ``generators``."""
     columns = ["generator", "file", "row", "paired_real_images", "original_prompt", "positive_prompt"]
-    table = pq.read_table(manifest, columns=columns, filters=[("split", "==", split), ("generator", "in", generators)])
+    table = read_table(manifest, "manifest", columns, filters=[("split", "==", split), ("generator", "in", generators)])
     pairs = table["paired_real_images"].combine_chunks()
     pair = pc.binary_join(pc.list_slice(pairs, 0, 1), "")
     text = pc.if_else(pc.equal(table["original_prompt"], ""), table["positive_prompt"], table["original_prompt"])

@@ -108,12 +108,12 @@ class Shelf:
     def row(self, name: str, row: int) -> dict:
         """Row ``row`` of the packed shard ``name``, its bytes checked."""
         if name != self._name:
-            with open_shard(self.folder / name) as file:
+            with open_shard(self.folder / name, "packed") as file:
                 counts = [file.metadata.row_group(group).num_rows for group in range(file.metadata.num_row_groups)]
             self._name, self._edges, self._group = name, np.cumsum([0, *counts]), -1
         group = int(np.searchsorted(self._edges, row, side="right")) - 1
         if group != self._group:
-            with open_shard(self.folder / name) as file:
+            with open_shard(self.folder / name, "packed") as file:
                 self._table, self._group = _group(file, group, self.columns, self.folder / name), group
         place = row - int(self._edges[group])
         return next(_checked(self._table.slice(place, 1), self.folder / name))
