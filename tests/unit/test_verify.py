@@ -72,6 +72,13 @@ def test_an_exchanged_image_is_named_by_row_and_id(copy, progress):
     assert text.count("not photos/") == 2
 
 
+def test_a_card_of_another_dataset_is_named(copy, progress):
+    (copy / "README.md").write_text(root_hash(pq.read_table(copy / "manifest.parquet")), encoding="utf-8")
+    verify(folder=str(copy), progress=progress)
+    (copy / "croissant.json").write_text('{"version": "1.0.0+000000000000"}', encoding="utf-8")
+    assert "croissant.json: it does not name the root hash" in faults(copy, progress)
+
+
 def test_missing_and_additional_files_are_named(copy, progress):
     next(copy.rglob("test/photos-real-00000.parquet")).rename(copy / "data/test/other.parquet")
     text = faults(copy, progress)

@@ -34,6 +34,7 @@ def test_classes_drawn_alike_give_no_alarm(tmp_path, progress, seed):
         ({"format": "PNG", "jpeg_quality": None, "chroma_subsampling": None}, {"format", "jpeg_quality", "chroma_subsampling"}),
         ({"has_exif": False}, {"has_exif"}),
         ({"mode": "RGBA"}, {"mode"}),
+        ({"marks": ["c2pa", "prompt"]}, {"mark_c2pa", "mark_prompt"}),
         ({"width": 512, "height": 512}, {"width", "height", "aspect", "multiple_of"}),
     ],
 )
