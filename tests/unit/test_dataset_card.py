@@ -125,3 +125,14 @@ def test_a_ledger_that_disagrees_is_an_error(tmp_path):
     pq.write_table(table.slice(1), made["manifest"])
     with pytest.raises(TouchstoneError, match="ledger keeps 3 images but the manifest holds 2"):
         written(tmp_path, made)
+
+
+def test_the_datasheet_says_what_tables_and_file_know_and_what_nobody_stated(tmp_path):
+    text = written(tmp_path, make_dataset(tmp_path), datasheet={"authors": "<b>Us</b>", "contact": "us@example.org"})
+    sheet = text.split("\n## Datasheet\n")[1].split("\n## ")[0]
+    assert "32 images: 16 real, 16 of 2 generators" in sheet
+    assert "44 items were drawn" in sheet
+    assert "&lt;b>Us&lt;/b>" in sheet
+    assert "Who funded it?** Not stated: `datasheet.funding` in the dataset file." in sheet
+    assert "Published archives: `photos`. Downloaded from addresses: none. Generated here: `painter`." in sheet
+    assert "CC0-1.0 (16), MIT (16)" in sheet
