@@ -8,7 +8,7 @@ import pytest
 from tests.test_cards import CARDS
 
 from touchstone.checking import load_checked
-from touchstone.citations import entry, plain, write_citations
+from touchstone.citations import entry, plain, reference, write_citations
 from touchstone.errors import TouchstoneError
 
 CARD = {"title": "Photographs", "homepage": "https://example.org/a_b"}
@@ -52,6 +52,15 @@ BROKEN = ("@misc{a, title = {x}", "@misc{a, title = {x}}}", "@misc{a, title = {x
 def test_what_is_no_entry_is_told_with_its_card(citation):
     with pytest.raises(TouchstoneError, match=r"not one BibTeX entry[\s\S]*card of photos"):
         entry("photos", CARD | {"citation": citation})
+
+
+def test_people_are_shown_author_year_and_title():
+    shown = {path.stem: reference(load_checked("origin", path).get("citation", "")) for path in CARDS}
+    assert shown["coco_2017"] == "Lin et al. (2014), Microsoft COCO: Common Objects in Context"
+    assert shown["demo_photos"] == "van der Walt et al. (2014), scikit-image: Image Processing in Python"
+    assert shown["nyu_weather"] == "Weather Phenomenon Database (WEAPD)"
+    assert not [text for text in shown.values() if set(text) & set("@{}\\")]
+    assert reference("Doe (2020),\n  A title.") == "Doe (2020), A title."
 
 
 def test_hostile_texts_cannot_leave_their_field():

@@ -9,6 +9,7 @@ from touchstone.errors import TouchstoneError
 from touchstone.files import write_text
 from touchstone.progress import Progress
 
+FIELD = re.compile(r"^\s*(\w+)\s*=\s*\{(.*)\},?$", re.MULTILINE)
 ENTRY = re.compile(r"@(\w+)\s*\{\s*([^\s,{}]+)\s*,")
 
 
@@ -39,6 +40,18 @@ def entry(origin: str, card: Mapping) -> str:
     if citation:
         fields["note"] = plain(" ".join(citation.split()))
     return f"@misc{{{origin},\n" + ",\n".join(f"  {key} = {{{value}}}" for key, value in fields.items()) + "\n}"
+
+
+def reference(citation: str) -> str:
+    """A citation as people read it: of BibTeX first author, year and title, else the plain text."""
+    fields = dict(FIELD.findall(citation)) if citation.startswith("@") else {}
+    if "title" not in fields:
+        return " ".join(citation.split())
+    plainly = {key: re.sub(r"\\[\"'`^~=.uvHc]|[{}]", "", value) for key, value in fields.items()}
+    first, *others = plainly.get("author", "").split(" and ")
+    who = first.partition(",")[0] + (" et al." if others else "")
+    year = f" ({plainly['year']})" if "year" in plainly else ""
+    return f"{who}{year}, {plainly['title']}".lstrip(", ")
 
 
 def _closes(text: str) -> bool:

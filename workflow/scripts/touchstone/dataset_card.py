@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone import policies, redistribution
+from touchstone.citations import reference
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_text
 from touchstone.hub_metadata import hub_metadata
@@ -188,7 +189,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    made.filters |= {"count": "{:,}".format, "size": size, "plain": plain}
+    made.filters |= {"count": "{:,}".format, "size": size, "plain": plain, "reference": reference}
     return made
 
 
