@@ -67,7 +67,7 @@ def test_short_steps_share_jobs(jobs):
     shared = {name: count for name, count in names.items() if steps.fullmatch(name)}
     assert set(names) - set(shared) == {*NETWORK, "rule_generate_shard"}
     assert set(shared.values()) == {1}
-    assert len(shared) == 4 + 1 + 1 + 2 + 1  # a list of each origin, photographs, tables, train and test, publish
+    assert len(shared) == 4 + 1 + 1 + 8 + 1  # lists of each origin, photographs, tables, both splits of each, publish
 
 
 def test_the_comment_tells_rule_and_shard(generating):
