@@ -52,10 +52,11 @@ def last_run(path: Path) -> dict | None:
         return None
 
 
-def _busy(runs: dict[Path, dict], told: Path) -> float | None:
+def _busy(runs: dict[Path, dict], folder: Path) -> float | None:
     """Mean share of time in which GPUs had work, of the jobs that were told it."""
-    files = [(run["s"], told / path.with_suffix(".json")) for path, run in runs.items() if run["resources"].get("gpu")]
-    shares = [(seconds, read_json(file)["busy"]) for seconds, file in files if file.exists()]
+    files = [(run["s"], folder / path.with_suffix(".json")) for path, run in runs.items() if run["resources"].get("gpu")]
+    told = [(seconds, file) for seconds, file in files if file.exists() and file.stat().st_size]  # Snakemake makes empty logs
+    shares = [(seconds, read_json(file)["busy"]) for seconds, file in told]
     total = sum(seconds for seconds, _ in shares)
     return sum(seconds * share for seconds, share in shares) / total if total else None
 
