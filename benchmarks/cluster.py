@@ -29,7 +29,7 @@ FORMS = {
     "an array": [*ALONE, "--slurm-array-jobs", "adopt_shard"],
     "groups": ["--cores", "1", "--jobs", str(AT_A_TIME)],
 }
-PATIENCE = 300  # seconds for each
+PATIENCE = 500  # seconds for each
 RUNS = (("single jobs", 20), ("an array", 20), ("groups", 20), ("groups", 200))  # form, shards
 
 ABOUT = """\
