@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from PIL import Image
@@ -266,6 +267,28 @@ def test_sizes_and_formats_of_a_mix_do_not_depend_on_workers_and_rows_keep_their
     assert {(row["width"], row["height"]) for row in made} == {(64, 64), (96, 64)}
     assert {row["format"] for row in made} == {"JPEG", "PNG"}
     assert place.generate(rows, "two", recipe=RECIPE | mix, workers=2).read_bytes() == one.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["regional", "full"])
+def test_kernels_are_compiled_once_for_all_workers_and_shards_and_paint_nearly_the_same(place, reference, how, monkeypatch):
+    """By torch's inductor and the system's C++ compiler. A worker that finds the kernels compiles none."""
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)  # torch sets it in this process; a user's own would count
+    options = {"recipe": RECIPE | {"compile": how}, "cache": str(place.folder / "compiled")}
+
+    def kernels() -> dict[str, int]:
+        return {str(path): path.stat().st_mtime_ns for path in (place.folder / "compiled").rglob("*.so")}
+
+    first = place.generate(prompts(2), "one", **options)
+    compiled = kernels()
+    assert compiled
+    eager = pq.read_table(reference)["image"].to_pylist()
+    for made, plain in zip(pq.read_table(first)["image"].to_pylist(), eager, strict=False):
+        pixels = [np.asarray(Image.open(io.BytesIO(image["bytes"]))).astype(int) for image in (made, plain)]
+        assert np.abs(pixels[0] - pixels[1]).max() <= 1
+    second = pq.read_table(place.generate(prompts(4), "two", workers=2, **options))
+    assert kernels() == compiled
+    assert second["sha256"].to_pylist()[:2] == pq.read_table(first)["sha256"].to_pylist()
 
 
 def stage(folder: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from touchstone.catalogue import GPUS_PER_NODE, START_SECONDS, Catalogue
 from touchstone.exports.outputs import exports_of
 from touchstone.files import write_text
-from touchstone.inventory import model_stock, origin_stock
+from touchstone.inventory import model_stock, origin_stock, service_stock
 from touchstone.parts import numbered
 from touchstone.progress import size
 
@@ -114,12 +114,14 @@ def _take_row(catalogue: Catalogue, origin: str) -> Row:
 
 
 def _money(catalogue: Catalogue, origin: str) -> str:
-    """What the calls of an origin of kind ``api`` cost at most."""
+    """What the calls of an origin of kind ``api`` cost at most, and what is missing for them."""
     card = catalogue.card(origin)
     if card["kind"] != "api":
         return ""
     calls, service = catalogue.calls_to_service(origin), card["service"]
-    return f"{calls:,} calls, {calls * service['price']:,.2f} of {service['budget']:,.2f} {service.get('currency', 'USD')}"
+    money = f"{calls:,} calls, {calls * service['price']:,.2f} of {service['budget']:,.2f} {service.get('currency', 'USD')}"
+    error = service_stock(catalogue, origin).error
+    return f"{money}; missing by hand: {error.what}" if error else money
 
 
 def _shards(catalogue: Catalogue, items: int) -> int:

@@ -68,8 +68,8 @@ def _image(body: bytes, told: dict) -> Verdict:
             told["usage"] = {key: value for key, value in answer["usage"].items() if isinstance(value, int)}
         if isinstance(first.get("revised_prompt"), str):
             told["revised_prompt"] = first["revised_prompt"]
-        if first.get("b64_json"):
-            return Verdict("paid", image=base64.b64decode(first["b64_json"], validate=True), told=told)
+        if image := base64.b64decode(first.get("b64_json") or "", validate=True):
+            return Verdict("paid", image=image, told=told)
         if isinstance(first.get("url"), str) and first["url"]:
             return Verdict("paid", url=first["url"], told=told)
         return Verdict("spoiled", "an answer without an image", told=told)
