@@ -80,16 +80,17 @@ def model_stock(catalogue: Catalogue, name: str, folder: str | Path) -> Stock:
 def service_stock(catalogue: Catalogue, origin: str) -> Stock:
     """Whether the service of an origin can be asked: its key, and a budget that is enough for what is drawn."""
     card = catalogue.card(origin)
-    service, key = card["service"], card["service"].get("key", "")
-    error, calls = None, catalogue.calls_to_service(origin)
+    service, name, error = card["service"], "key", None
+    calls = catalogue.calls_to_service(origin)
     try:
         if missing := lacking(service, card["file"]):
             error = TouchstoneError(
                 f"origin {origin!r}: the service {service['url']} {missing}",
                 where=f"{card['file']}: service.key",
-                mend=f"{card.get('instructions', 'get a key')}; then export {key}=... where the build is started",
+                mend=f"{card.get('instructions', 'get a key')}; then export {service['key']}=... where the build is started",
             )
         elif calls * service["price"] > service["budget"] * (1 + 1e-9):
+            name = "budget"
             error = TouchstoneError(
                 f"origin {origin!r}: {calls:,} calls at {service['price']} are more than the budget of {service['budget']}",
                 where=f"{card['file']}: service.budget",
@@ -97,7 +98,7 @@ def service_stock(catalogue: Catalogue, origin: str) -> Stock:
             )
     except TouchstoneError as wrong:
         error = wrong
-    found = Found(key or "service", "missing" if error else "there", why=str(error.what) if error else "")
+    found = Found(name, "missing" if error else "there", why=error.what if error else "")
     return Stock(f"service {origin}", "service", card["access"], service["url"], [found], error, [found] if error else [])
 
 

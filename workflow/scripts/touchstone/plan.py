@@ -120,8 +120,8 @@ def _money(catalogue: Catalogue, origin: str) -> str:
         return ""
     calls, service = catalogue.calls_to_service(origin), card["service"]
     money = f"{calls:,} calls, {calls * service['price']:,.2f} of {service['budget']:,.2f} {service.get('currency', 'USD')}"
-    error = service_stock(catalogue, origin).error
-    return f"{money}; missing by hand: {error.what}" if error else money
+    missing = [found.name for found in service_stock(catalogue, origin).blocking]
+    return f"{money}; missing by hand: {missing[0]}" if missing else money
 
 
 def _shards(catalogue: Catalogue, items: int) -> int:
