@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from tests.building import HOME
 from tests.unit.test_plan import CONFIG, FILES
 
 from touchstone.catalogue import Catalogue
@@ -88,3 +89,23 @@ def test_the_check_prints_its_table_writes_its_log_and_fails(load, tmp_path, cap
     (tmp_path / "work/resources/archives/urls/list.csv").write_bytes(b"id,url\n1,")
     check_origins(load(MANUAL), "logs/check.txt")
     assert "nothing is in the way of a build" in capsys.readouterr().out
+
+
+def test_a_service_needs_its_key_and_a_budget_that_is_enough(monkeypatch):
+    config = yaml.safe_load((HOME / "config/config.yaml").read_text(encoding="utf-8")) | {"dataset": "coco_gpt_image_2"}
+    catalogue, name = Catalogue(config, HOME), "service coco_gpt_image_2"
+    service = catalogue.card("coco_gpt_image_2")["service"]
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(TouchstoneError, match=r"needs OPENAI_API_KEY in the environment[\s\S]*then export OPENAI_API_KEY="):
+        require(catalogue, [name])
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-mine")
+    require(catalogue, [name])
+    service["budget"] = 1200 * service["price"]
+    require(catalogue, [name])
+    service["budget"] -= service["price"]
+    with pytest.raises(TouchstoneError, match=r"1,200 calls at 0\.007 are more than the budget"):
+        require(catalogue, [name])
+    service |= {"key": "sk-mine", "budget": 10}
+    with pytest.raises(TouchstoneError, match="never write the key itself") as error:
+        require(catalogue, [name])
+    assert "sk-mine" not in str(error.value) + table(stock(catalogue, names=[name]), "")
