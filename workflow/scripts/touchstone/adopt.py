@@ -15,7 +15,7 @@ from touchstone.listing import path_of
 from touchstone.progress import Progress, size
 from touchstone.shards import append_rows, is_full, read_picks, shard_writer, taken
 from touchstone.suffixes import is_streamed
-from touchstone.unroll import Unrolled, members_by_file
+from touchstone.unroll import Ration, Unrolled, members_by_file
 
 IN_MEMORY = 256_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
 AHEAD = 64_000_000  # bytes of images that are read before they can be measured
@@ -45,11 +45,11 @@ def adopt_shard(
     rows: list[dict] = [{}] * len(wanted)
     spans: dict[int, tuple[int, int]] = {}  # row → its bytes in the waiting room
     with shard_writer(shard) as writer, tempfile.SpooledTemporaryFile(IN_MEMORY, dir=Path(shard).parent) as waiting:
-        contents = _contents(by_file, files, unrolled)
+        contents = _contents(by_file, files, unrolled, Ration(files))
         for numbers, data, made in _ahead(lambda numbers, data: [_row(wanted[row], data) for row in numbers], contents, threads):
             for row, facts in zip(numbers, made, strict=True):
                 rows[row] = facts
-            if isinstance(data, bytes):
+            if isinstance(data, bytes) and made[0]["image"]:
                 spans |= dict.fromkeys(numbers, (waiting.tell(), len(data)))
                 waiting.write(data)
             progress.advance(len(numbers))
@@ -69,13 +69,15 @@ def adopt_shard(
     progress.finish(f"{size(bytes_read() - before)} read")
 
 
-def _contents(by_file: dict, files: list[dict], unrolled: str | None) -> Iterator[tuple[list[int], bytes | BadImage]]:
+def _contents(
+    by_file: dict, files: list[dict], unrolled: str | None, ration: Ration
+) -> Iterator[tuple[list[int], bytes | BadImage]]:
     """Rows and what their member holds, container after container."""
     for name, members in by_file.items():
         container = Unrolled(unrolled, name) if unrolled and is_streamed(name) else open_container(path_of(files, name))
         try:
             for member, data in container.read_many(members):
-                yield members[member], data
+                yield members[member], ration.share(data)
         finally:
             container.close()
 

@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
+from touchstone.lists import lines
 
 KEYS = ("id", "sha256", "pixel_sha256", "source_url", "phash")
 
@@ -34,7 +35,7 @@ def read_list(path: str | Path) -> dict[str, pa.ChunkedArray]:
             text = pa.csv.ConvertOptions(column_types={name: pa.string() for name in KEYS})
             table = pa.csv.read_csv(path, convert_options=text)
         else:
-            table = pa.table({"id": [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]})
+            table = pa.table({"id": [line.strip() for line in lines(path) if line.strip()]})
         found = {name: table[name].cast(pa.string()).drop_null() for name in KEYS if name in table.column_names}
     except (OSError, ValueError, pa.ArrowException) as error:
         raise TouchstoneError(

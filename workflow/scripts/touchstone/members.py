@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from touchstone.annotations import read_annotations
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing, sha256_of
+from touchstone.lists import lines
 from touchstone.progress import Progress
 from touchstone.record import KEPT
 from touchstone.versions import read_table
@@ -45,10 +46,10 @@ def read_members(*, lists: list[dict], folder: str, members: str, progress: Prog
             raise TouchstoneError(
                 f"the list is not the published one: its sha256 is {digest}", where=path, mend=f"get that of {entry['sha256']}"
             )
-        lines = _ids(path, entry.get("form", "ids"), entry.get("prefix", ""))
-        progress.say(f"{len(lines):>9,} ids for {entry['split']} in {entry['file']}, sha256 {sha256_of(path)}")
-        ids += lines
-        splits += [entry["split"]] * len(lines)
+        listed = _ids(path, entry.get("form", "ids"), entry.get("prefix", ""))
+        progress.say(f"{len(listed):>9,} ids for {entry['split']} in {entry['file']}, sha256 {sha256_of(path)}")
+        ids += listed
+        splits += [entry["split"]] * len(listed)
         progress.advance()
     table = pa.table([pa.array(ids, pa.string()), pa.array(splits, pa.string())], schema=MEMBERS)
     counts = pc.value_counts(table["id"].combine_chunks())
@@ -66,7 +67,7 @@ def _ids(path: Path, form: str, prefix: str) -> list[str]:
             ids = [prefix + row.path.removeprefix("./") for row in read_annotations(path)]
             "".join(ids).encode()
             return ids
-        return [prefix + line for line in path.read_text(encoding="utf-8").split("\n") if line]
+        return [prefix + line for text in lines(path, newline="\n") if (line := text.removesuffix("\n"))]
     except UnicodeError as error:
         raise TouchstoneError(f"the list is not UTF-8 text ({error})", where=path, mend="get it again") from None
 

@@ -81,28 +81,28 @@ def _require(path: Path, wanted: list[str], present: list[str]) -> None:
 
 def _csv_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:
     csv.field_size_limit(MAX_FIELD)
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        # strict: a quote that is never closed is an error, and does not swallow the rows after it
-        reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
-        try:
-            _require(path, columns, list(reader.fieldnames or []))
-            for row in reader:
-                if None in row or None in row.values():
-                    raise TouchstoneError(
-                        f"a row is {'longer' if None in row else 'shorter'} than the header",
-                        where=f"{path}, line {reader.line_num}",
-                        mend="mend the row; a text that holds the separator needs quotes",
-                    )
-                yield {column: row[column] for column in columns}
-        except (csv.Error, UnicodeDecodeError) as error:
-            raise TouchstoneError(
-                f"the table cannot be read: {error}", where=f"{path}, near line {reader.line_num}", mend="save it as UTF-8 csv"
-            ) from None
+    # strict: a quote that is never closed is an error, and does not swallow the rows after it
+    reader = csv.DictReader(lists.lines(path, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True)
+    try:
+        _require(path, columns, list(reader.fieldnames or []))
+        for row in reader:
+            if None in row or None in row.values():
+                raise TouchstoneError(
+                    f"a row is {'longer' if None in row else 'shorter'} than the header",
+                    where=f"{path}, line {reader.line_num}",
+                    mend="mend the row; a text that holds the separator needs quotes",
+                )
+            yield {column: row[column] for column in columns}
+    except csv.Error as error:
+        raise TouchstoneError(
+            f"the table cannot be read: {error}", where=f"{path}, near line {reader.line_num}", mend="save it as UTF-8 csv"
+        ) from None
 
 
 def _csv_columns(path: Path) -> list[str]:
-    with _told(path, "save it as UTF-8 csv"), open(path, encoding="utf-8-sig", newline="") as file:
-        return next(csv.reader(file, delimiter="\t" if path.suffix == ".tsv" else ",", strict=True), [])
+    csv.field_size_limit(MAX_FIELD)
+    with _told(path, "save it as UTF-8 csv"):
+        return next(csv.reader(lists.lines(path, newline=""), delimiter="\t" if path.suffix == ".tsv" else ",", strict=True), [])
 
 
 def _parquet_columns(path: Path) -> list[str]:

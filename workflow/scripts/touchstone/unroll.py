@@ -52,10 +52,13 @@ def unroll_origin(*, picks: list[str], receipt: str, unrolled: str, threads: int
     lost: dict[str, tuple[str, str]] = {}
     before, writing, stop = bytes_read(), threading.Lock(), threading.Event()
 
+    ration = Ration(files)
+
     def copy(name: str, contents: Contents) -> None:
         for member, data in contents:
             key = _key(name, member)
             with writing:
+                data = ration.share(data)
                 if stop.is_set():
                     return
                 if isinstance(data, BadImage):
@@ -82,6 +85,23 @@ def unroll_origin(*, picks: list[str], receipt: str, unrolled: str, threads: int
             reasons.setdefault(why, []).append(key)
         sink.writestr(zipfile.ZipInfo(LOST), json.dumps([[*why, keys] for why, keys in reasons.items()]))
     progress.finish(f"{size(bytes_read() - before)} read")
+
+
+class Ration:
+    """What a job takes out of an origin's archives: a hundred times their own bytes, and a gigabyte in any case.
+
+    Images are compressed already; what gives more is a bomb, and would fill the disk.
+    """
+
+    def __init__(self, files: list[dict]):
+        self.left = max(1_000_000_000, 100 * sum(file.get("size", 0) for file in files))
+
+    def share(self, data: bytes | BadImage) -> bytes | BadImage:
+        """``data``, or its refusal if there was too much before it."""
+        if isinstance(data, BadImage):
+            return data
+        self.left -= len(data)
+        return data if self.left >= 0 else BadImage("too_many_bytes", "its archive holds a hundred times its own bytes")
 
 
 def members_by_file(wanted: list[dict], files: list[dict]) -> dict[str, dict[str, list[int]]]:

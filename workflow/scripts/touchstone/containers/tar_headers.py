@@ -104,13 +104,14 @@ def _decimal(digits: bytes) -> int:
 def _pax(data: bytes) -> dict[bytes, bytes]:
     """Attributes ``<length> <key>=<value>\\n``."""
     attributes = {}
-    while data.strip(b"\0"):
-        match = PAX_RECORD.match(data)
-        length = int(match[1]) if match else 0
-        if not match or length <= match.end() or length > len(data):
+    data, at = data.rstrip(b"\0"), 0
+    while at < len(data):
+        match = PAX_RECORD.match(data, at)
+        end = at + int(match[1]) if match else 0
+        if not match or end <= match.end() or end > len(data):
             raise BadTar("damaged pax attributes")
-        attributes[match[2]] = data[match.end() : length - 1]
-        data = data[length:]
+        attributes[match[2]] = data[match.end() : end - 1]
+        at = end
     return attributes
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from touchstone.errors import TouchstoneError
+from touchstone.lists import lines
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -59,9 +60,9 @@ def is_public(number: Address | str, networks: Sequence[str] = ()) -> bool:
 class Blocked:
     """Block lists of the user: a line is an address, a host with its subdomains, or a SHA-256 of bytes."""
 
-    def __init__(self, lines: Iterable[str]):
+    def __init__(self, entries: Iterable[str]):
         self.addresses, self.hosts, self.hashes = set(), set(), set()
-        for line in lines:
+        for line in entries:
             if re.fullmatch(r"[0-9a-fA-F]{64}", line):
                 self.hashes.add(line.lower())
             elif "/" in line:
@@ -76,14 +77,14 @@ class Blocked:
         Raises:
             TouchstoneError: A file is missing or not UTF-8.
         """
-        lines = []
+        found = []
         for path in paths:
             try:
-                text = Path(path).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
+                texts = (re.sub(r"(^|\s)# .*$", "", line.rstrip("\r\n")).strip(" #\t") for line in lines(Path(path)))
+                found += filter(None, texts)
+            except OSError as error:
                 raise TouchstoneError(f"a block list cannot be read: {error}", path, "correct `blocked` in config.yaml") from None
-            lines += [stripped for line in text.splitlines() if (stripped := re.sub(r"(^|\s)# .*$", "", line).strip(" #\t"))]
-        return cls(lines)
+        return cls(found)
 
     def tells(self, address: str) -> str:
         """Why an address is blocked; empty if it is not."""
