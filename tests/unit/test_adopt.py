@@ -182,6 +182,14 @@ def test_cells_of_tables_are_taken_by_row_and_column(adopted, picture, tmp_path,
 
 
 @pytest.mark.slow
+def test_an_archive_that_gives_a_hundred_times_its_bytes_is_a_bomb(adopted, make_zip):
+    path = make_zip(dict.fromkeys([f"{number:02}.png" for number in range(13)], bytes(90_000_000)))
+    assert path.stat().st_size < 2_000_000
+    rows = adopted([path], [f"{number:02}.png" for number in range(13)])
+    assert [row["reason"] for row in rows] == ["unreadable"] * 11 + ["too_many_bytes"] * 2
+
+
+@pytest.mark.slow
 def test_more_images_than_wait_in_memory(adopted, make_zip):
     members = {f"{number}.bmp": encode(drawing((2000, 1500), seed=number), "BMP") for number in range(32)}
     assert sum(map(len, members.values())) > IN_MEMORY

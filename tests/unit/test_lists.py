@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import resource
+
 import pytest
 
-from touchstone import tables
+from touchstone import lists, tables
 from touchstone.errors import TouchstoneError
+from touchstone.scraping.addresses import Blocked
 
 
 def read(tmp_path, data: bytes) -> list[dict]:
@@ -30,6 +33,19 @@ def test_line_ends_and_marks_of_other_systems_do_not_matter(tmp_path, data):
 def test_what_is_no_list_is_refused(tmp_path, data, what):
     with pytest.raises(TouchstoneError, match=what):
         read(tmp_path, data)
+
+
+def test_a_file_without_line_ends_is_not_read_as_a_whole(tmp_path):
+    path = tmp_path / "list.csv"
+    with open(path, "wb") as file:
+        file.write(b"id\n")
+        file.truncate(3_000_000_000)  # a hole, which reads as zeros
+    reads = [lambda: list(lists.rows(path, ["id"])), lambda: list(tables.rows(path, ["id"])), lambda: Blocked.read([path])]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for read in reads:
+        with pytest.raises(TouchstoneError, match="more than 20,000,000 characters"):
+            read()
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 300_000_000
 
 
 def test_the_row_is_named(tmp_path):

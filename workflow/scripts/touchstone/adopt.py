@@ -45,7 +45,7 @@ def adopt_shard(
     rows: list[dict] = [{}] * len(wanted)
     spans: dict[int, tuple[int, int]] = {}  # row → its bytes in the waiting room
     with shard_writer(shard) as writer, tempfile.SpooledTemporaryFile(IN_MEMORY, dir=Path(shard).parent) as waiting:
-        contents = _contents(by_file, files, unrolled, Ration(files))
+        contents = _contents(by_file, files, unrolled)
         for numbers, data, made in _ahead(lambda numbers, data: [_row(wanted[row], data) for row in numbers], contents, threads):
             for row, facts in zip(numbers, made, strict=True):
                 rows[row] = facts
@@ -69,10 +69,9 @@ def adopt_shard(
     progress.finish(f"{size(bytes_read() - before)} read")
 
 
-def _contents(
-    by_file: dict, files: list[dict], unrolled: str | None, ration: Ration
-) -> Iterator[tuple[list[int], bytes | BadImage]]:
+def _contents(by_file: dict, files: list[dict], unrolled: str | None) -> Iterator[tuple[list[int], bytes | BadImage]]:
     """Rows and what their member holds, container after container."""
+    ration = Ration(files)
     for name, members in by_file.items():
         container = Unrolled(unrolled, name) if unrolled and is_streamed(name) else open_container(path_of(files, name))
         try:

@@ -115,10 +115,9 @@ class Index:
         try:
             table = table_of(rows, ITEM, defaults)
         except UnicodeEncodeError:  # half a character, which JSON can hold
-            whole = [row for row in rows if _is_text(row)]
-            first = next(row["id"] for row in rows if not _is_text(row))
-            self.skipped.add(first, "a text is not Unicode", len(rows) - len(whole))
-            rows = whole
+            broken = [row["id"] for row in rows if not _is_text(row)]
+            self.skipped.add(broken[0], "a text is not Unicode", len(broken))
+            rows = [row for row in rows if _is_text(row)]
             table = table_of(rows, ITEM, defaults)
         start = self.seen.count
         earlier = self.seen.add([row["id"] for row in rows])

@@ -28,7 +28,7 @@ def lines(path: Path, newline: str | None = None) -> Iterator[str]:
                 yield line
     except UnicodeDecodeError as error:
         raise TouchstoneError(
-            f"the file is not UTF-8 text ({error})", where=f"{path}, behind line {number}", mend="save it as UTF-8"
+            f"the list cannot be read, it is not UTF-8: {error}", where=f"{path}, behind line {number}", mend="save it as UTF-8"
         ) from None
 
 

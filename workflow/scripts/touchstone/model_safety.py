@@ -33,8 +33,8 @@ def refuse_code(name: str, path: Path, files: Mapping[str, Path], allowed: Mappi
             raise TouchstoneError(
                 f"model {name!r} holds pickled weights, which can run code when loaded",
                 where=file,
-                mend="use a revision with safetensors files only, or remove the file; or, if there is no other and you trust "
-                f"this one, name it with its SHA-256 in models.yaml: files: {{{relative}: ...}}",
+                mend="use a revision with safetensors files only, or remove the file; or, if there is no other and you trust it, "
+                f"name it with its SHA-256 in models.yaml: files: {{{relative}: ...}}",
             )
         if file.suffix.lower() in CODE:
             raise _refusal(name, "holds code of its own", file)

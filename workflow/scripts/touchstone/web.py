@@ -148,7 +148,8 @@ def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.clie
             raise Again(f"the server answered {error.code} {error.reason}", waiting(error.headers.get("Retry-After"))) from None
         if error.code == 416 and "Range" in headers:
             raise
-        refused = Refused(f"the server answered {error.code} {error.reason}", where=url, mend="check `source` in the card")
+        said = "and leads where we do not follow" if 300 <= error.code < 400 else error.reason  # the reason tells the address
+        refused = Refused(f"the server answered {error.code} {said}", where=url, mend="check `source` in the card")
         refused.status = error.code
         raise refused from None
     except urllib.error.URLError as error:
