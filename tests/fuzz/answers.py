@@ -38,9 +38,6 @@ class Parrot:
                 connection.settimeout(2)
                 connection.recv(65536)
                 connection.sendall(self.words)
-                connection.shutdown(socket.SHUT_WR)
-                while connection.recv(65536):
-                    pass
 
 
 @cache

@@ -222,8 +222,9 @@ def _instrumented() -> bool:
     except ImportError:
         return False
     for module in [module for name, module in sys.modules.items() if name.startswith("touchstone.") and module]:
-        for value in vars(module).values():
-            if callable(value) and getattr(value, "__module__", "") == module.__name__ and hasattr(value, "__code__"):
+        own = [value for value in vars(module).values() if getattr(value, "__module__", "") == module.__name__]
+        for value in [*own, *(method for each in own if isinstance(each, type) for method in vars(each).values())]:
+            if hasattr(value, "__code__"):
                 value.__code__ = atheris.instrument_func(value).__code__
     return True
 
