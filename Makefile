@@ -22,7 +22,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 ALONE = exec 9>>.demo.lock; \
 	flock --timeout 1 9 || { echo "Another make is at work in this folder. Let it finish, or end it; then try again." >&2; exit 1; };
 
-.PHONY: help setup demo plan check progress test test-slow test-cluster test-all cluster cluster-stop lint format clean
+.PHONY: help setup demo plan check progress test test-slow test-cluster test-all fuzz cluster cluster-stop lint format clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -64,6 +64,11 @@ test-cluster: setup ## Run the tests on a real Slurm, which they start
 
 test-all: setup ## Run all tests
 	@pytest
+
+MINUTES ?= 10
+
+fuzz: setup ## Spoil inputs and read them, for MINUTES=10
+	@python -m tests.fuzz --minutes $(MINUTES)
 
 cluster: ## Start a Slurm cluster on this machine, to try things on (root, Debian)
 	@python3 cluster/cluster.py start

@@ -186,9 +186,24 @@ def _grey(image: Image.Image) -> Image.Image:
     types, which have no white of their own, the range that occurs is stretched."""
     if not image.mode.startswith(("I", "F")):
         return (image.convert("RGB") if image.mode == "LAB" else image).convert("L")
-    pixels = np.nan_to_num(np.asarray(image, dtype=np.float64), posinf=0, neginf=0)
-    low, high = (0, 65535) if image.mode.startswith("I;16") else (pixels.min(), pixels.max())
-    return Image.fromarray(((pixels - low) * (255 / ((high - low) or 1))).round().astype(np.uint8))
+    pixels = np.asarray(image)
+    grey = np.empty(pixels.shape, np.uint8)
+    # in strips, as all pixels in 64 bits and what is made of them would take gigabytes
+    strips = np.array_split(np.arange(len(pixels)), 1 + pixels.size // 4_000_000)
+    low, high = 0, 65535
+    if not image.mode.startswith("I;16"):
+        ranges = [
+            (strip.min(), strip.max()) for strip in (_finite(pixels[rows[0] : rows[-1] + 1]) for rows in strips if len(rows))
+        ]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+    for rows in filter(len, strips):
+        strip = _finite(pixels[rows[0] : rows[-1] + 1])
+        grey[rows[0] : rows[-1] + 1] = ((strip - low) * (255 / ((high - low) or 1))).round()
+    return Image.fromarray(grey)
+
+
+def _finite(pixels: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(pixels.astype(np.float64), posinf=0, neginf=0)
 
 
 def _bit_depth(image: Image.Image, data: bytes) -> int:

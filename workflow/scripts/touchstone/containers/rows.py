@@ -83,6 +83,7 @@ class ParquetRows(_Rows):
                 ]
                 yield from _cells(own, first, lambda: self.file.iter_batches(BATCH, row_groups=[group], columns=leaves))  # noqa: B023
             first = end
+        yield from ((f"{row}/{column}", corrupt("the table ends before it")) for row, column in reversed(cells))
 
     def close(self) -> None:
         self.file.close()
