@@ -70,6 +70,12 @@ def test_a_missing_column_names_those_there_are(tmp_path):
     assert "its columns are id, url" in message
 
 
+def test_columns_of_one_name_cannot_be_told_apart(tmp_path):
+    path = table(tmp_path, b"id,p,id\n1,a,2\n")
+    assert list(rows(path, ["p"])) == [{"p": "a"}]
+    assert "several columns 'id'" in refusal(path, ["id"])
+
+
 @pytest.mark.parametrize("content", [b"", b"id,url\n", b"id,url", b"\xef\xbb\xbf"])
 def test_an_empty_table_is_refused(tmp_path, content):
     refusal(table(tmp_path, content), ["id"])

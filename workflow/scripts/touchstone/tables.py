@@ -77,6 +77,8 @@ def _require(path: Path, wanted: list[str], present: list[str]) -> None:
                 where=path,
                 mend=f"its columns are {', '.join(present) or 'none'}; correct `columns` in the card",
             )
+        if present.count(column) > 1:
+            raise TouchstoneError(f"the table has several columns {column!r}", where=path, mend="rename all but one of them")
 
 
 def _csv_rows(path: Path, columns: list[str]) -> Iterator[dict[str, str]]:

@@ -120,9 +120,11 @@ class ArrowRows(_Rows):
 
 
 def image_columns(schema: pa.Schema) -> list[str]:
-    """Columns that can hold images."""
+    """Columns that can hold images; those that share a name cannot be told apart, and are left out."""
     found = []
     for field in schema:
+        if schema.names.count(field.name) > 1:
+            continue
         kind = field.type
         if pa.types.is_struct(kind) and (at := kind.get_field_index("bytes")) >= 0:
             kind = kind.field(at).type

@@ -30,4 +30,8 @@ def read_frame(stream: BinaryIO) -> tuple[dict, bytes] | None:
     text, body = stream.read(n_text), stream.read(n_body)
     if len(body) < n_body or zlib.crc32(body, zlib.crc32(text)) != checksum:
         return None
-    return json.loads(text), body
+    try:
+        head = json.loads(text)
+    except ValueError:
+        return None
+    return (head, body) if isinstance(head, dict) else None

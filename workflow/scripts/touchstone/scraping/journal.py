@@ -38,6 +38,8 @@ class Journal:
             while frame := read_frame(file):
                 if not good and frame[0] != {"key": key}:
                     break
+                if good and not {"id", "source_url"} <= frame[0].keys():
+                    break  # no row: damaged
                 if good:
                     self._places[frame[0]["id"], frame[0]["source_url"]] = good
                 good = file.tell()
