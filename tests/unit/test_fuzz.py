@@ -103,6 +103,22 @@ def test_a_tiff_of_thousands_of_pages_is_not_looked_through(order):
         measure(pages(5001))
 
 
+@pytest.mark.slow
+def test_the_largest_picture_fits_into_the_memory_of_a_job(tmp_path):
+    """100 million pixels of 32 bits in 3 MB; an `adopt_shard` is given 2,000 MB."""
+    script = (
+        "import io, resource, sys; from PIL import Image; from touchstone.images import measure; data = io.BytesIO();"
+        "Image.new('F', (10_000, 10_000)).save(data, 'TIFF', compression='tiff_lzw'); print(len(data.getvalue()));"
+        "measure(data.getvalue()); print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={"PYTHONPATH": str(HOME / "workflow/scripts")}, capture_output=True, timeout=300
+    )
+    n_bytes, peak = map(int, done.stdout.split())
+    assert n_bytes < 10_000_000
+    assert peak * 1024 < 2_000_000_000
+
+
 # -- archives ------------------------------------------------------------------------------------------
 
 
