@@ -41,9 +41,7 @@ def faulty(tmp_path_factory):
         "all_png": many(EACH, lambda: encoded(source.picture(), "PNG"), "png"),
         "one_size": many(EACH, lambda: source.jpeg(source.picture((144, 144)))),
         "other_quality": many(EACH, lambda: source.jpeg(quality=60)),
-        "watermarked": many(
-            EACH, lambda: encoded(Image.fromarray(marked(np.asarray(source.picture()), MARKS["SDXL"])), "PNG"), "png"
-        ),
+        "watermarked": many(EACH, lambda: watermarked(source), "png"),
         "with_black": many(EACH, source.jpeg) | many(6, lambda: encoded(Image.new("RGB", (144, 144)), "JPEG"), "black.jpg"),
         "too_few": many(EACH - 10, source.jpeg),
     }
