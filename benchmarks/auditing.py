@@ -25,8 +25,8 @@ from touchstone.report import write_report
 
 COUNTS, GENERATORS, PICTURES = (100_000, 1_000_000), 40, 12
 ABOUT = """\
-`python -m benchmarks.auditing`, {date}, on {machine}. Manifests of random facts, half real and half of {generators} generators;
-*growth* is against a tenth of the images. Time includes reading the manifest.
+`python -m benchmarks.auditing`, {date}, on {machine}. Manifests of random facts, half real and half of
+{generators} generators; *growth* of processor time is against a tenth of the images. Time includes reading the manifest.
 The probes see 5,000 images of a class at most, and do not grow with it.
 """
 
@@ -116,7 +116,7 @@ def report(folder: Path) -> None:
 
 def results() -> str:
     """Measure everything; a Markdown section."""
-    lines = ["| images | what | cost | growth |", "|--:|---|--:|--:|"]
+    lines = ["| images | what | cost | processor | growth |", "|--:|---|--:|--:|--:|"]
     before: dict[str, float] = {}
     size = 0.0
     for count in COUNTS:
@@ -125,9 +125,9 @@ def results() -> str:
             cost_of(make, folder, count)
             for work in (leaks, report):
                 cost = cost_of(work, folder)
-                growth = f"{cost.seconds / before[work.__name__]:.1f} x" if work.__name__ in before else ""
-                lines.append(f"| {count:,} | {work.__name__} | {cost} | {growth} |")
-                before[work.__name__] = cost.seconds
+                growth = f"{cost.processor / before[work.__name__]:.1f} x" if work.__name__ in before else ""
+                lines.append(f"| {count:,} | {work.__name__} | {cost} | {cost.processor:.1f} s | {growth} |")
+                before[work.__name__] = cost.processor
             size = (folder / "report.html").stat().st_size / 1e6
     lines.append(f"\nThe page of the last one has {size:.1f} MB.")
     return "\n".join([ABOUT.format(date=date.today(), machine=machine(), generators=GENERATORS), *lines])

@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from time import perf_counter
+from time import perf_counter, process_time
 
 from tests.building import HOME
 
@@ -28,6 +28,7 @@ class Cost:
 
     seconds: float
     n_bytes: int
+    processor: float = 0.0  # seconds, of all threads; less moved by what else the machine does
 
     def __str__(self) -> str:
         return f"{self.seconds:.1f} s, {self.n_bytes / 1e6:.0f} MB"
@@ -46,11 +47,11 @@ def cost_of(work: Callable, *arguments: object) -> Cost:
 
 
 def _timed(work: Callable, *arguments: object) -> Cost:
-    start = perf_counter()
+    start, used = perf_counter(), process_time()
     work(*arguments)
-    seconds = perf_counter() - start
+    seconds, used = perf_counter() - start, process_time() - used
     status = Path("/proc/self/status").read_text(encoding="ascii")  # getrusage would count what the parent held, too
-    return Cost(seconds, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024)
+    return Cost(seconds, int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024, used)
 
 
 @dataclass(frozen=True)

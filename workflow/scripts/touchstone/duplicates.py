@@ -42,7 +42,7 @@ def near_pairs(hashes: np.ndarray, bits: int) -> np.ndarray:
         band, order = _sorted(distinct, low, width)
         ordered = distinct[order]
         for left, right in _candidates(band, width, flips):
-            close = np.flatnonzero(np.bitwise_count(ordered[left] ^ ordered[right]) <= bits)
+            close = np.flatnonzero(np.bitwise_count(ordered.take(left) ^ ordered.take(right)) <= bits)
             found.append(first[np.stack([order[left[close]], order[right[close]]], axis=1)])
             held += len(found[-1])
             if held > MANY:
@@ -103,14 +103,15 @@ def _candidates(band: np.ndarray, width: int, flips: list[int]) -> Iterator[tupl
         asked = band[asking]
         for mask in masks:
             if mask:
-                met = np.flatnonzero(there.take(asked ^ mask))
-                left, right = asking[met], first.take(asked[met] ^ mask)
+                wanted = asked ^ mask
+                met = np.flatnonzero(there.take(wanted))
+                left, right = asking.take(met), first.take(wanted.take(met))
             else:
                 left, right = asking, asking + 1
             while len(left):
                 yield left, right
-                more = np.flatnonzero(follows[right])
-                left, right = left[more], right[more] + 1
+                more = np.flatnonzero(follows.take(right))
+                left, right = left.take(more), right.take(more) + 1
 
 
 def _fewest(pairs: np.ndarray, count: int) -> np.ndarray:
