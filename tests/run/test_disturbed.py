@@ -81,7 +81,7 @@ def test_a_second_build_is_told_and_takes_nothing_from_the_first(tmp_path):
     assert f"another build is at work in this folder: process {first.pid} on " in text
     assert "mend:  let it finish" in text
     place.run("plan")
-    assert first.wait(300) == 0
+    assert first.wait(580) == 0
 
 
 def test_after_a_kill_the_same_command_goes_on_and_waits_for_what_is_still_at_work(demo, copy):

@@ -65,8 +65,7 @@ def begin() -> None:
     """Be the one build of this folder until the process ends.
 
     Jobs that a killed build left at work are let finish; then this process starts over, to see what they made. Otherwise
-    it would remove that, as of jobs that were interrupted, and two jobs that make the same file at a time would take it
-    away from each other.
+    it would start them once more beside themselves, and throw away what they have finished.
 
     Raises:
         TouchstoneError: Another build is at work here.
