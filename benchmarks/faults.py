@@ -129,10 +129,12 @@ class Build:
 
 
 def names(work: Path) -> set[str]:
-    """Everything below the folder but logs and what Snakemake knows of finished jobs, and files in the temporary folder, where
-    torch and a killed Snakemake leave empty folders of theirs."""
+    """Everything below the folder but logs and what Snakemake knows of finished jobs, and files in the temporary folder.
+
+    There torch and a killed Snakemake leave empty folders of theirs, and Snakemake's scheduler two files if it was just solving.
+    """
     tops = ["results", "resources", ".snakemake/locks", ".snakemake/scripts", ".snakemake/incomplete"]
-    scratch = {path.name for path in (work / "../tmp").rglob("*") if path.is_file()}
+    scratch = {path.name for path in (work / "../tmp").rglob("*") if path.is_file() and "-pulp." not in path.name}
     return scratch | {str(path.relative_to(work / top)) for top in tops for path in (work / top).rglob("*")}
 
 
