@@ -17,7 +17,6 @@ KINDS = {  # what a process is, and what its command line holds
     "downloader": "touchstone.scraping.downloader",
     "img2dataset": "touchstone.scraping.guard",
     "script of a job": ".snakemake/scripts/",
-    "Snakemake of a job": "--mode subprocess",
 }
 SNAKEMAKE, WRITER, CHILD, ALL = "Snakemake", "writer, in the middle of a file", "child of img2dataset", "all at once"
 EVERY = [SNAKEMAKE, *KINDS, CHILD, WRITER, ALL]

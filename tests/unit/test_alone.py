@@ -53,10 +53,9 @@ def test_a_second_build_is_told_who_is_at_work_and_when_that_ends_the_next_begin
         first.send_signal(signal.SIGKILL)
         first.wait()
     assert look(folder) == ""
-    assert not (folder / ".snakemake/locks").exists(), "of one that is dead"
+    assert not list((folder / ".snakemake").glob("[ls]*")), "of one that is dead"
     with at_work(folder, "alone.begin()") as third:
         assert third.stdout.readline() == "here\n"
-    assert not (folder / ".snakemake/scripts").exists()
 
 
 def test_locks_that_another_machine_left_are_for_a_person_to_judge(folder):
@@ -78,6 +77,7 @@ def test_jobs_that_outlive_their_build_are_let_finish_and_then_it_starts_over(fo
         with at_work(folder, "print('start', flush=True); alone.begin()") as build:
             assert build.stdout.readline() == "start\n"
             assert "waiting for jobs that an earlier build left at work" in build.stderr.readline()
+            look(folder)
             assert (folder / ".snakemake/scripts").exists()
             one.kill()
             one.wait()

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TextIO
 
 from touchstone.clock import set_back
-from touchstone.errors import TouchstoneError
+from touchstone.errors import TouchstoneError, writing
 
 BUILD = Path(".snakemake/build")  # held by the Snakemake that builds; it says who that is
 JOBS = Path(".snakemake/jobs")  # held by every process of a job, together
@@ -35,17 +35,19 @@ _held: list[TextIO] = []  # an open file is its lock
 
 def look() -> str:
     """Who builds in this folder, or "". What a killed Snakemake left goes, if nobody holds our lock: its doubts about shards
-    that are there, and its own locks if it was of this machine.
+    that are there, its own locks if it was of this machine, and its copies of scripts.
 
     A kernel may know only the locks of its own machine, so those that came from another stay for a person to judge.
     """
-    with suppress(FileNotFoundError, PermissionError), open(BUILD, "r+", encoding="utf-8") as file:
+    with suppress(OSError), open(BUILD, "r+", encoding="utf-8") as file:
         last = _who(file)
         try:
             if _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
                 _keep_shards()
                 if last["host"] == socket.gethostname():
                     shutil.rmtree(BUILD.with_name("locks"), ignore_errors=True)
+                if not _jobs_are_left():
+                    shutil.rmtree(BUILD.with_name("scripts"), ignore_errors=True)  # copies of ours, of jobs that were killed
         except BlockingIOError:
             return WHO.format(**last)
     return ""
@@ -70,8 +72,9 @@ def begin() -> None:
     Raises:
         TouchstoneError: Another build is at work here.
     """
-    BUILD.parent.mkdir(exist_ok=True)
-    file = open(BUILD, "a+", encoding="utf-8")  # noqa: SIM115 - open until the process ends
+    with writing(Path.cwd()):
+        BUILD.parent.mkdir(exist_ok=True)
+        file = open(BUILD, "a+", encoding="utf-8")  # noqa: SIM115 - open until the process ends
     try:
         if not _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB):
             return
@@ -85,9 +88,9 @@ def begin() -> None:
     file.truncate(0)
     file.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "since": time.strftime("%Y-%m-%d %H:%M")}))
     file.flush()
-    if _waited_for_jobs():
+    if _jobs_are_left():
+        _wait_for_jobs()
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - ourselves
-    shutil.rmtree(BUILD.with_name("scripts"), ignore_errors=True)  # copies of our scripts, of jobs that were killed
     if count := set_back(("results", "resources"), now=BUILD):
         print(f"{count} files were from the future, of a clock that was ahead; they are of now", file=sys.stderr, flush=True)
 
@@ -100,15 +103,20 @@ def at_work() -> None:
             _held.append(file)
 
 
-def _waited_for_jobs() -> bool:
+def _wait_for_jobs() -> None:
+    with open(JOBS, "a", encoding="utf-8") as file:
+        said = "waiting for jobs that an earlier build left at work; what they make is kept"
+        print(f"{said} (fuser {JOBS.absolute()} names them, should they hang)", file=sys.stderr, flush=True)
+        _lock(file, fcntl.LOCK_EX)
+
+
+def _jobs_are_left() -> bool:
     with open(JOBS, "a", encoding="utf-8") as file:
         try:
             _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return False
         except BlockingIOError:
-            said = "waiting for jobs that an earlier build left at work; what they make is kept"
-            print(f"{said} (fuser {JOBS.absolute()} names them, should they hang)", file=sys.stderr, flush=True)
-            return _lock(file, fcntl.LOCK_EX)
+            return True
+        return False
 
 
 def _lock(file: TextIO, how: int) -> bool:
