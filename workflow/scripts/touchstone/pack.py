@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from touchstone.errors import TouchstoneError
 from touchstone.policies import ORIGINAL, Policy
 from touchstone.progress import Progress
-from touchstone.record import PACKED, TAKEN, hub_schema
+from touchstone.record import IMAGE, PACKED, TAKEN, hub_schema
 from touchstone.shards import open_shard, shard_writer
 
 READ = pa.schema([field for field in PACKED if field.name in TAKEN.names])  # what take shards know of it
@@ -75,9 +75,9 @@ def _one_ahead(items: Iterator) -> Iterator:
 def _tables(path: Path, wanted: list[dict]) -> Iterator[tuple[pa.Table, list[dict], Path]]:
     """Wanted rows of a take shard, row group by row group, with their lines of the list."""
     rows = [int(pick["row"]) for pick in wanted]
-    # Images are held against a better checksum than that of their pages, and need no buffer: one of their pages is a row group.
+    # Images are held against a better checksum than that of their pages, and need no buffer: a page of them is a row group.
     unchecked = {"page_checksum_verification": False, "pre_buffer": False}
-    with open_shard(path, "taken") as file, open_shard(path, **unchecked) as images:
+    with open_shard(path, "taken") as file, open_shard(path, metadata=file.metadata, **unchecked) as images:
         if max(rows) >= file.metadata.num_rows:
             raise _damaged(path, f"it has {file.metadata.num_rows} rows, the list asks for row {max(rows)}")
         first = 0
@@ -106,9 +106,10 @@ def _runs(rows: list[int]) -> Iterator[tuple[int, int]]:
 
 def _read(file: pq.ParquetFile, images: pq.ParquetFile, number: int, path: Path) -> pa.Table:
     try:
-        table = file.read_row_group(number, columns=READ.names[1:], use_threads=False)
-        image = images.read_row_group(number, columns=["image"], use_threads=False)["image"]
-        return table.add_column(0, "image", image).cast(READ)
+        table = file.read_row_group(number, columns=["image.path", *READ.names[1:]], use_threads=False)
+        data = images.read_row_group(number, columns=["image.bytes"], use_threads=False)
+        parts = [column["image"].chunk(0).field(0) for column in (data, table)]
+        return table.set_column(0, "image", pa.StructArray.from_arrays(parts, list(IMAGE.names))).cast(READ)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise _damaged(path, str(error)) from None
 
