@@ -17,6 +17,7 @@ from pathlib import Path
 from benchmarks.archives import pictures
 from benchmarks.measuring import fastest_of, machine, main
 
+from touchstone.memory import keep_freed_memory
 from touchstone.pack import pack_shard
 from touchstone.progress import Progress
 from touchstone.record import TAKEN, empty_item
@@ -49,6 +50,7 @@ def write_shards(folder: Path) -> None:
 
 def pack(folder: Path) -> None:
     """The pack step."""
+    keep_freed_memory()  # as jobs do
     progress = Progress("pack", streams=(io.StringIO(),))
     pack_shard(picks=str(folder / "picks.csv"), folder=str(folder), packed=str(folder / "packed.parquet"), progress=progress)
 

@@ -27,6 +27,7 @@ from touchstone.containers import open_container
 from touchstone.draw import PICK
 from touchstone.files import write_json
 from touchstone.images import measure
+from touchstone.memory import keep_freed_memory
 from touchstone.progress import Progress
 from touchstone.record import empty_item, table_of
 
@@ -49,6 +50,7 @@ def drawn() -> list[str]:
 
 def take(folder: Path, threads: int, job: int = 0, jobs: int = 1) -> None:
     """The take step, shard after shard; of several jobs every one makes its own."""
+    keep_freed_memory()  # as jobs do
     for picks in sorted(folder.glob("picks-*.parquet"))[job::jobs]:
         shard = picks.with_name(picks.name.replace("picks", "shard"))
         progress = Progress("take", streams=(io.StringIO(),))
