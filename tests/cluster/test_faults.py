@@ -197,8 +197,8 @@ def test_a_full_disk_is_named_and_with_room_the_next_try_goes_on(both, copy, sma
 
 
 def test_without_accounting_the_build_waits_and_goes_on_by_itself(both, copy):
-    copy.forget(SHARD)
-    with copy.start("results/demo/manifest.parquet", build=True) as process:
+    targets = (*copy.forget(SHARD), "results/demo/screen.parquet")  # the second is submitted when accounting is away
+    with copy.start(*targets, build=True) as process:
         wait_for(copy.generating(SHARD), process)
         end("slurmdbd", signal.SIGKILL)
         wait_for(lambda: "Slurm does not answer" in copy.words(), process, seconds=240)
