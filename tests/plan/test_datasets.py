@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
 
@@ -33,11 +34,19 @@ def catalogue_of(name: str) -> Catalogue:
 @pytest.mark.parametrize("name", DATASETS)
 @pytest.mark.parametrize("target", [["-n"], ["plan", "--cores", "1"]], ids=["n", "plan"])
 def test_full_size_plans_take_less_than_ten_seconds(name, target, tmp_path):
-    """The time-out is the test; machines that are busy otherwise need the room."""
+    """Of processor time: nothing is waited for, and the time on the clock is that of whoever else is at work."""
     command = [sys.executable, "-m", "snakemake", *target, "--snakefile", str(HOME / "Snakefile"), "--directory", str(tmp_path)]
     settings = ["--workflow-profile", str(HOME / "profiles/default"), "--config", f"dataset={name}"]
-    done = subprocess.run([*command, *settings], capture_output=True, text=True, timeout=10)
+    before = children()
+    done = subprocess.run([*command, *settings], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert children() - before < 10
+
+
+def children() -> float:
+    """Seconds of processor time of all processes that were started and have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 @pytest.mark.parametrize("name", BENCHMARK)
