@@ -11,7 +11,7 @@ import pytest
 from tests.building import HOME, Workplace, remade
 
 TABLES = re.compile(
-    r"demo/(picks/.*|audit/.*|croissant|screen|selection|ledger|manifest|protocols|gates|README|report|contact_sheets/.*|summary)\b"
+    r"demo/(picks/.*|audit/.*|citations|croissant|screen|selection|ledger|manifest|protocols|gates|README|report|contact_sheets/.*|summary)\b"
 )
 
 

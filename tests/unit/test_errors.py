@@ -19,6 +19,7 @@ from touchstone.record import empty_item, table_of
 IMAGES = 60
 TAKE = """
 import sys
+import pyarrow.dataset  # which is else imported when a table is read, and could be what may not be opened
 from touchstone.adopt import adopt_shard
 from touchstone.job import job
 here, out = sys.argv[1:]

@@ -20,6 +20,7 @@ def receipts(tmp_path, progress):
     for name in ("images/1.png", "images/2.png", "a.zip", "model/model_index.json", "model/unet/w.safetensors"):
         (mine / name).parent.mkdir(parents=True, exist_ok=True)
         (mine / name).write_bytes(name.encode())
+    write_json(mine / "model/model_index.json", {"_class_name": "StableDiffusionPipeline"})
     common = {"placed": str(mine), "folder": str(tmp_path / "kept"), "receipt": str(tmp_path / "o.json"), "progress": progress}
     files = [{"path": "a.zip"}, {"path": "images/"}]
     fetch_origin(origin="o", card="o.yaml", files=files, access="manual", instructions="get them", **common)

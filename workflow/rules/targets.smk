@@ -71,6 +71,7 @@ def published():
 
 def needed_by(jobs):
     """Origins and models whose files these jobs read, and services that they ask."""
+    jobs = list(jobs)
     readers = {"fetch_origin", "fetch_model", "list_origin", "adopt_shard"}
     services = {
         f"service {job.wildcards.origin}"
