@@ -48,8 +48,7 @@ def enlarged(place: Workplace) -> Workplace:
     rows = [f"{number},a drawing of {number} boats on a lake,scene" for number in range(1000, 1150)]
     prompts.write_text("\n".join(["id,prompt,content", *rows, ""]), encoding="utf-8")
     place.edit("origins/demo_urls.yaml", recipe__engine="img2dataset")
-    place.edit("datasets/demo.yaml", fakes__demo_sd__quota=120, pack_items=32)
-    place.edit("datasets/demo.yaml", exports=["webdataset", "imagefolder"])
+    place.edit("datasets/demo.yaml", fakes__demo_sd__quota=120, pack_items=32, exports=["webdataset", "imagefolder"])
     return place
 
 
@@ -185,11 +184,8 @@ def series(folder: Path, seed: int, kills: int, reference: Callable[[str], Workp
     told = {"builds": 0, "restarts": 0, "read": 0, "faults": [], "kills": Counter()}
     while told["kills"].total() < kills:
         name = names[told["builds"] % len(names)]
-        build = Build(
-            BUILDS[name](Workplace(folder / f"{name}-{told['builds']}")),
-            {kind: told["kills"][kind] for kind in EVERY if kind not in ABSENT[name]},
-            chance,
-        )
+        kinds = {kind: told["kills"][kind] for kind in EVERY if kind not in ABSENT[name]}
+        build = Build(BUILDS[name](Workplace(folder / f"{name}-{told['builds']}")), kinds, chance)
         print(f"{build.place.folder}", flush=True)
         try:
             build.run(min(KILLS_A_BUILD, kills - told["kills"].total()))
