@@ -41,10 +41,10 @@ def test_killed_while_generating_and_run_again(demo, copy):
         wait_for(lambda: len(batches(copy)) >= 3, process)
         process.send_signal(signal.SIGKILL)
         process.wait()
-    text = copy.run()
+    copy.run()
+    assert (copy.work / GENERATED).exists()  # by the job that outlived Snakemake, or by another
     assert copy.root_hash() == demo.root_hash()
     assert not list((copy.work / "results").rglob("*.partial*"))
-    assert "Nothing to be done" not in text
 
 
 def test_killed_with_its_jobs_loses_only_the_batches_in_hand(demo, copy):
