@@ -94,8 +94,7 @@ def test_a_flipped_bit_in_a_take_shard_stops_the_pack_and_says_what_to_do(copy):
     os.utime(shard, ns=(stat.st_atime_ns, stat.st_mtime_ns))
     packed.unlink()
     text = copy.run(fails=True)
-    assert "a take shard is damaged: " in text
-    assert "CRC checksum verification failed" in text
+    assert f"a take shard is damaged: the image of {row['id']} is not the one that was taken" in text
     assert f"mend:  remake it: snakemake --forcerun {name}" in text
     copy.run("--forcerun", name)
     assert hashlib.sha256(shard.read_bytes()).hexdigest() != hashlib.sha256(data).hexdigest()
