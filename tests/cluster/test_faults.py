@@ -155,9 +155,7 @@ def test_told_before_the_end_of_its_time_a_job_keeps_the_batches_in_hand(both, c
         before = len(batches(copy, SHARD))
         wait_for(lambda: seconds_left(job["id"]) <= 38, process)
         for pid in workers:
-            with suppress(
-                ProcessLookupError
-            ):  # Slurm has them go on, too, when it warns, half a minute early at most
+            with suppress(ProcessLookupError):  # Slurm has them go on, too, when it warns, half a minute early at most
                 os.kill(pid, signal.SIGCONT)
         wait_for(lambda: states(copy, SHARD)[:1] == ["FAILED"], process)  # and not TIMEOUT
         (log,) = (copy.work / "logs/slurm").rglob(f"{job['id']}.log")
