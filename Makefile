@@ -53,11 +53,14 @@ check: setup ## Show what is there of every origin and model, and what you must 
 progress: setup ## Show how far the build is; also while it runs
 	@snakemake progress --profile profiles/local --nolock
 
+# Two processes, each with whole files: builds that tests of a file share are made once.
+TOGETHER := -n 2 --dist loadfile
+
 test: setup ## Run the tests, but for the slow ones
-	@pytest -m "not slow and not cluster"
+	@pytest -m "not slow and not cluster" $(TOGETHER)
 
 test-slow: setup ## Run the slow tests
-	@pytest -m slow || [ $$? -eq 5 ] # 5: there are none
+	@pytest -m slow $(TOGETHER)
 
 test-cluster: setup ## Run the tests on a real Slurm, which they start
 	@pytest -m cluster
