@@ -86,8 +86,9 @@ def test_money_is_planned_a_missing_key_is_named_first_and_a_killed_build_pays_n
     assert set(asked.values()) == {1}  # and so no image was made twice
     ledger = [row for row in place.table("ledger.parquet").to_pylist() if (row["origin"], row["step"]) == ("paid", "take")]
     reasons = {row["reason"]: row["items"] for row in ledger}
-    assert reasons == {"refused": 1, "unknown_outcome": reasons["unknown_outcome"]}
-    assert 1 <= reasons["unknown_outcome"] <= 2  # two calls at once, of which one was held
+    assert reasons.keys() <= {"refused", "unknown_outcome"}
+    assert 1 <= reasons["unknown_outcome"] <= 2  # two calls at once, of which one was held; the other may be that of the policy
+    assert reasons.get("refused") == 1 or reasons["unknown_outcome"] == 2
     calls = len(server.billed.calls)
 
     manifest = place.table("manifest.parquet").to_pylist()
