@@ -99,3 +99,9 @@ def test_a_list_that_is_not_there_is_one_message(tmp_path, capsys):
     assert "gone.csv" in told
     assert "gone.txt" in told
     assert "Traceback" not in told
+
+
+def test_a_list_without_rows_is_one_message(tmp_path, capsys):
+    (tmp_path / "empty.txt").touch()
+    assert main([str(tmp_path / "empty.txt"), "--fields", "path,label"]) == 2
+    assert "the list holds no row" in capsys.readouterr().err

@@ -58,9 +58,10 @@ def _keep_shards() -> None:
     for folder, _, names in os.walk(BUILD.with_name("incomplete")):
         for name in names:
             parts = Path(folder, name).relative_to(BUILD.with_name("incomplete")).parts  # long names are cut into folders
-            made = base64.urlsafe_b64decode("".join(part.removeprefix("@") for part in parts)).decode(errors="replace")
-            if SHARD.fullmatch(made) and Path(made).exists():
-                Path(folder, name).unlink(missing_ok=True)
+            with suppress(ValueError):  # a name that Snakemake did not give, such as .nfs...
+                made = base64.urlsafe_b64decode("".join(part.removeprefix("@") for part in parts)).decode(errors="replace")
+                if SHARD.fullmatch(made) and Path(made).exists():
+                    Path(folder, name).unlink(missing_ok=True)
 
 
 def begin() -> None:

@@ -61,12 +61,14 @@ def audit_list(
         sees nothing else; ``rejected`` counts the sampled files that are missing, or no image, by reason.
 
     Raises:
-        TouchstoneError: The list cannot be read, or all its rows are of one class.
+        TouchstoneError: The list cannot be read or is empty, or all its rows are of one class.
     """
     wanted = [column for column in columns if column]
     rows = list(lists.rows(Path(path), fields) if fields else tables.rows(path, wanted))
     if fields and (absent := set(wanted) - set(fields)):
         raise TouchstoneError(f"no field is called {', '.join(sorted(absent))}", where=path, mend="name it in --fields")
+    if not rows:
+        raise TouchstoneError("the list holds no row", where=path, mend="name a list with a row for each image")
     names = [row[columns[0]] for row in rows]
     generator = [row[columns[2]] if columns[2] else "" for row in rows]
     label = np.array([row[columns[1]].strip().lower() not in real for row in rows], dtype=np.int64)
