@@ -111,11 +111,16 @@ def _written() -> int:
     return int(re.search(r"^write_bytes: (\d+)$", text, re.MULTILINE)[1])
 
 
+def cores() -> int:
+    """Cores that this process may use; `taskset` gives it fewer than there are."""
+    return len(os.sched_getaffinity(0))
+
+
 def machine() -> str:
     """What the figures were taken on."""
     cpu = re.search(r"^model name\s*: (.+)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.MULTILINE)
     return (
-        f"{os.cpu_count()} cores ({cpu[1] if cpu else platform.machine()}), "
+        f"{cores()} cores ({cpu[1] if cpu else platform.machine()}), "
         f"Python {platform.python_version()}, Snakemake {version('snakemake')}"
     )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import yaml
-from benchmarks.measuring import Spent, machine, spent_by, write
+from benchmarks.measuring import Spent, cores, machine, spent_by, write
 from benchmarks.peers.trees import GENIMAGE, SFHQ, SPARE, change_faces, write_trees
 from tests.building import Workplace
 
@@ -66,7 +66,7 @@ def prepare_ours(folder: Path, trees: Path, count: int) -> Workplace:
 
 def build_ours(place: Workplace, target: str = "results/race/manifest.parquet") -> Spent:
     """One call of the workflow with all cores."""
-    return spent_by([*place.command(target, "--quiet", "all"), "--cores", str(os.cpu_count())], place.folder / "log")
+    return spent_by([*place.command(target, "--quiet", "all"), "--cores", str(cores())], place.folder / "log")
 
 
 def change_ours(place: Workplace) -> None:

@@ -5,7 +5,6 @@ Run it from the repository's folder: ``PYTHONPATH=workflow/scripts python -m ben
 
 from __future__ import annotations
 
-import os
 import tempfile
 import zipfile
 from datetime import date
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import yaml
 from benchmarks.archives import PHOTOS
-from benchmarks.measuring import Spent, machine, main, spent_by
+from benchmarks.measuring import Spent, cores, machine, main, spent_by
 from benchmarks.peers.trees import encoded
 from PIL import Image
 from skimage import data
@@ -74,7 +73,7 @@ def prepare(folder: Path, images: int, shard: int, origins: int) -> Workplace:
 def build(place: Workplace) -> tuple[Spent, int, int]:
     """What a build took, how many images it kept, and of how many take shards."""
     command = place.command("results/growth/manifest.parquet", "--quiet", "all")
-    spent = spent_by([*command, "--cores", str(os.cpu_count())], place.folder / "log")
+    spent = spent_by([*command, "--cores", str(cores())], place.folder / "log")
     results = place.work / "results/growth"
     shards = len(list(results.glob("origins/*/*-[0-9]*.parquet")))
     return spent, pq.read_metadata(results / "manifest.parquet").num_rows, shards

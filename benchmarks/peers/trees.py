@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import json
 import multiprocessing
-import os
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -17,7 +16,7 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from benchmarks.measuring import HOME
+from benchmarks.measuring import HOME, cores
 from PIL import Image, ImageOps, ImageStat
 
 GENIMAGE = {  # folder: (name of its zip, how its files are called, side in pixels)
@@ -43,7 +42,7 @@ def write_trees(folder: Path, photos: Path, per_generator: int) -> None:
     parts = [range(start, min(start + 1000, reals)) for start in range(0, reals, 1000)]
     jobs += [partial(_photographs, folder / "coco_2017/train2017", photos, part) for part in parts]
     _photographs_in(photos)  # here, and the processes have them, too
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=multiprocessing.get_context("fork")) as pool:
+    with ProcessPoolExecutor(cores(), mp_context=multiprocessing.get_context("fork")) as pool:
         for job in [pool.submit(job) for job in jobs]:
             job.result()
     names = [f"{name}_image_{number:07}.jpg" for name in SFHQ for number in range(count)]

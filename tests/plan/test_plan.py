@@ -66,7 +66,7 @@ def test_a_million_of_elsas_images_are_planned_from_rates_alone(place):
     assert cells["take", "elsa_sd21"][2:4] == ["128", "1,020,000"]  # shards of 8,000, a node each
     hours = (1_020_000 * 0.33 + 128 * 4 * 60) / 3600
     assert cells["take", "elsa_sd21"][-1] == f"{hours:.2f}"
-    assert cells["pack", "all"][3:5] == ["2,000", "2,000,000"]  # parts of a thousand
+    assert cells["pack", "all"][3:5] == ["400", "2,000,000"]  # files of five thousand
     assert f"{hours / 8:.1f} h on 2 nodes" in text
     assert int(next(cell[1] for key, cell in cells.items() if key[0] == "total").replace(",", "")) < 5000
 

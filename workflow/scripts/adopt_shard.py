@@ -10,7 +10,7 @@ with job(snakemake.log[0], "take", f"{snakemake.wildcards.origin}/{Path(snakemak
         picks=snakemake.input.picks,
         receipt=snakemake.input.receipt,
         unrolled=snakemake.params.unrolled,
-        threads=snakemake.threads,
+        threads=2 * snakemake.threads,  # a core that other jobs have left is used by the last shards of a build
         shard=snakemake.output.shard,
         progress=progress,
     )

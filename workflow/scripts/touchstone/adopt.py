@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +18,7 @@ from touchstone.shards import append_rows, is_full, read_picks, shard_writer, ta
 from touchstone.suffixes import is_streamed
 from touchstone.unroll import Ration, Unrolled, members_by_file
 
-IN_MEMORY = 256_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
+IN_MEMORY = 600_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
 AHEAD = 64_000_000  # bytes of images that are read before they can be measured
 
 
@@ -43,23 +44,19 @@ def adopt_shard(
     by_file = members_by_file(wanted, files)
     progress.start(len(wanted), "images")
     rows: list[dict] = [{}] * len(wanted)
-    spans: dict[int, tuple[int, int]] = {}  # row → its bytes in the waiting room
-    with shard_writer(shard) as writer, tempfile.SpooledTemporaryFile(IN_MEMORY, dir=Path(shard).parent) as waiting:
+    with shard_writer(shard) as writer, WaitingRoom(Path(shard).parent) as waiting:
         contents = _contents(by_file, files, unrolled)
         for numbers, data, made in _ahead(lambda numbers, data: [_row(wanted[row], data) for row in numbers], contents, threads):
             for row, facts in zip(numbers, made, strict=True):
                 rows[row] = facts
             if isinstance(data, bytes) and made[0]["image"]:
-                spans |= dict.fromkeys(numbers, (waiting.tell(), len(data)))
-                waiting.write(data)
+                waiting.put(numbers, data)
             progress.advance(len(numbers))
         batch, n_bytes = [], 0
         for number, row in enumerate(rows):
             if row["image"]:
-                place, length = spans[number]
-                waiting.seek(place)
-                row["image"]["bytes"] = waiting.read(length)
-                n_bytes += length
+                row["image"]["bytes"] = waiting.take(number)
+                n_bytes += len(row["image"]["bytes"])
             batch.append(row)
             rows[number] = {}
             if is_full(len(batch), n_bytes):
@@ -67,6 +64,39 @@ def adopt_shard(
                 batch, n_bytes = [], 0
         append_rows(writer, batch)
     progress.finish(f"{size(bytes_read() - before)} read")
+
+
+class WaitingRoom:
+    """Bytes that wait for their rows: the first ``IN_MEMORY`` in memory, the rest in a file without a name in ``folder``."""
+
+    def __init__(self, folder: Path):
+        self.file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed with the room
+        self.room = IN_MEMORY
+        self.held: dict[int, bytes] = {}
+        self.spans: dict[int, tuple[int, int]] = {}
+
+    def __enter__(self) -> WaitingRoom:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def put(self, rows: list[int], data: bytes) -> None:
+        """Keep what ``rows`` will want."""
+        if len(data) <= self.room:
+            self.room -= len(data)
+            self.held |= dict.fromkeys(rows, data)
+        else:
+            self.spans |= dict.fromkeys(rows, (self.file.seek(0, os.SEEK_END), len(data)))
+            self.file.write(data)
+
+    def take(self, row: int) -> bytes:
+        """The bytes of a row, which are then no longer kept for it."""
+        if row in self.held:
+            return self.held.pop(row)
+        place, length = self.spans.pop(row)
+        self.file.seek(place)
+        return self.file.read(length)
 
 
 def _contents(by_file: dict, files: list[dict], unrolled: str | None) -> Iterator[tuple[list[int], bytes | BadImage]]:
