@@ -191,6 +191,7 @@ def test_other_paths_are_refused(path):
         ("1,0,0,", None),
         ("-1,0,0,0", None),
         ("1,0,0,\u0660", None),
+        pytest.param(f"1,{'9' * 5000},0,0", None, id="5,000 digits"),
     ],
 )
 def test_labels_that_contradict_each_other_are_none(numbers, labels):

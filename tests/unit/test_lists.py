@@ -51,3 +51,13 @@ def test_a_file_without_line_ends_is_not_read_as_a_whole(tmp_path):
 def test_the_row_is_named(tmp_path):
     with pytest.raises(TouchstoneError, match="line 2"):
         read(tmp_path, b"a,0\nb\nc,1\n")
+
+
+@pytest.mark.parametrize(("text", "number"), [("007", 7), ("9" * 19, 10**19 - 1)])
+def test_a_number(text, number):
+    assert lists.whole_number(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "-1", "1.0", " 1", "1_0", "\u0661", "\u00b2", "9" * 20, "9" * 5000])
+def test_no_number(text):
+    assert lists.whole_number(text) is None

@@ -20,6 +20,7 @@ from touchstone.files import replacing
 from touchstone.images import FORMATS
 from touchstone.progress import Progress
 from touchstone.shards import open_shard
+from touchstone.versions import read_table
 
 CELL, GAP, MARGIN, LABEL = 144, 8, 36, 300  # pixels; a sheet is made to be shown at half its size
 LABEL_TEXT = LABEL - 24 - 2 * GAP  # pixels, what is left beside the coloured bar
@@ -98,7 +99,7 @@ def thumbnail(data: bytes, side: int) -> Image.Image:
 def _parts(manifest: str, count: int) -> list[dict]:
     """What each sheet shows: ``{label, origin, generator, images, ids, places}``, reals first."""
     columns = ["id", "label", "origin", "generator", "sha256", "file", "row"]
-    table = pq.read_table(manifest, columns=columns, read_dictionary=["origin", "generator", "file"]).unify_dictionaries()
+    table = read_table(manifest, "manifest", columns, read_dictionary=["origin", "generator", "file"]).unify_dictionaries()
     keys = ["label", "origin", "generator"]
     parts = table.group_by(keys).aggregate([([], "count_all")]).to_pylist()
     for part in parts:

@@ -18,7 +18,7 @@ def damaged_table(error: Exception) -> TouchstoneError | None:
 
     for path in _in_hand(error):
         try:
-            with pq.ParquetFile(path) as file:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 for group in range(file.num_row_groups):
                     file.read_row_group(group)
         except Exception as why:  # a damaged file can raise nearly anything

@@ -16,6 +16,7 @@ from pathlib import Path
 from touchstone.credentials import bare
 from touchstone.errors import TouchstoneError, writing
 from touchstone.files import CHUNK, read_json, write_json
+from touchstone.lists import whole_number
 from touchstone.progress import Progress, size
 from touchstone.web import PAUSE, STOPPED, TRIES, Again, Refused, ask, patiently
 
@@ -148,9 +149,8 @@ def _go_on(url: str, part: Path, meter: Meter, path: Path, n_bytes: int | None, 
 def _extent(answer: http.client.HTTPResponse, part: Path, have: int, version: str | None) -> tuple[int, int | None]:
     """How many bytes of the part stay, and how many the whole has."""
     if answer.status != 206:
-        length = answer.headers.get("Content-Length")
-        return 0, int(length) if length and length.isdigit() else None
-    span = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", answer.headers.get("Content-Range", ""))
+        return 0, whole_number(answer.headers.get("Content-Length", ""))
+    span = re.fullmatch(r"bytes (\d{1,19})-\d+/(\d{1,19}|\*)", answer.headers.get("Content-Range", ""))
     if not span or int(span[1]) != have or (version and _version(answer) not in (None, version)):
         os.truncate(part, 0)  # some servers know Range but not If-Range
         raise Again("the file changed on the server; from the start", 0)

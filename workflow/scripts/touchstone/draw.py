@@ -16,7 +16,7 @@ from touchstone.members import is_member
 from touchstone.parts import numbered
 from touchstone.progress import Progress
 from touchstone.record import ITEM
-from touchstone.versions import read_table
+from touchstone.versions import SEALED, read_table
 
 DRAWN = pa.schema([ITEM.field("id"), ("part", pa.string()), ("rank", pa.int64()), ("shard", pa.string()), ("row", pa.int32())])
 PICK = pa.schema([*ITEM, ("rank", pa.int64())])
@@ -93,5 +93,5 @@ def draw_origin(
                 pq.write_table(picked.slice(number * shard_items, shard_items), temporary, compression="zstd")
         progress.advance(len(rows))
     with replacing(drawn) as temporary:
-        pq.write_table(pa.concat_tables(everything), temporary, compression="zstd")
+        pq.write_table(pa.concat_tables(everything), temporary, **SEALED)
     progress.finish()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from touchstone.errors import TouchstoneError
 from touchstone.file_ids import Place
+from touchstone.lists import whole_number
 
 FIELDS = ["path", "origin", "content", "model_group", "specific_model"]
 CONTENT = ("photos", "paintings", "faces", "uncategorized")
@@ -120,10 +121,10 @@ def locate(path: str) -> Place:
 
 def labels_of(row: Mapping[str, str]) -> Labels | None:
     """The labels of a list's row in words; None if they are none of ImagiNet's or contradict each other."""
-    numbers = [row[field] for field in FIELDS[1:]]
-    if not all(number.isascii() and number.isdecimal() for number in numbers):
+    numbers = [whole_number(row[field]) for field in FIELDS[1:]]
+    if None in numbers:
         return None
-    origin, content, group, model = map(int, numbers)
+    origin, content, group, model = numbers
     if content >= len(CONTENT) or (group, int(group != REAL)) != (MODELS.get(model, (None,))[0], origin):
         return None
     return Labels(CONTENT[content], GROUPS[group], MODELS[model][1])

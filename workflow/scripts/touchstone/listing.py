@@ -23,7 +23,7 @@ from touchstone.progress import Progress
 from touchstone.readers import Listing, Skip, Tally, reader
 from touchstone.record import EMPTY, ITEM, date_of, empty_item, table_of
 from touchstone.seen import Seen
-from touchstone.versions import require, stamped
+from touchstone.versions import SEALED, require, stamped
 
 CHUNK = 50_000  # rows turned into Arrow at a time
 MAX_TEXT = 1_000_000  # bytes of a text beside an image
@@ -63,7 +63,7 @@ def list_origin(
     written = Index(skipped)
     progress.start(0)
     with replacing(index) as temporary:
-        with pq.ParquetWriter(temporary, stamped(ITEM), compression="zstd") as writer:
+        with pq.ParquetWriter(temporary, stamped(ITEM), **SEALED) as writer:
             rows: list[dict] = []
             for item in reader(recipe["reader"]["name"])(listing, recipe["reader"]):
                 if isinstance(item, Skip):
@@ -244,7 +244,7 @@ def _document(path: Path) -> dict:
 
 
 def _index_rows(path: str) -> Iterator[dict]:
-    with pq.ParquetFile(path) as file:
+    with pq.ParquetFile(path, page_checksum_verification=True) as file:
         require(file.schema_arrow, "index", path)
         for batch in file.iter_batches(batch_size=CHUNK):
             yield from batch.to_pylist()

@@ -10,6 +10,14 @@ from touchstone.errors import TouchstoneError
 MAX_LINE = 20_000_000  # characters; a file without line ends is not read into memory as a whole
 
 
+def whole_number(text: str) -> int | None:
+    """The number that a field of a list, a file name or a header writes in decimal; None if it is none, or has more than 19 digits.
+
+    Python refuses to convert some thousands of digits, with an error that a hostile list could bring about.
+    """
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
 def lines(path: Path, newline: str | None = None) -> Iterator[str]:
     """Lines of a text in UTF-8, with their ends; ``newline`` is that of ``open``.
 

@@ -18,7 +18,7 @@ from touchstone.files import read_json, replacing, write_text
 from touchstone.progress import Progress
 from touchstone.record import KEPT, MANIFEST, PACKED
 from touchstone.shards import read_shard
-from touchstone.versions import read_table, stamped
+from touchstone.versions import SEALED, read_table, stamped
 
 IN_ROOT_HASH = ("id", "sha256", "split", "label", "generator")
 
@@ -57,7 +57,7 @@ def write_manifest(
     groups = read_table(selection, "selection", ["id", "group"], filters=[("state", "==", KEPT)])
     with (
         replacing(manifest) as temporary,
-        pq.ParquetWriter(temporary, stamped(MANIFEST.with_metadata(metadata)), compression="zstd") as writer,
+        pq.ParquetWriter(temporary, stamped(MANIFEST.with_metadata(metadata)), **SEALED) as writer,
     ):
         for path in sorted(packed):
             table = _with_split(path, [field.name for field in PACKED if field.name != "image"])

@@ -23,7 +23,7 @@ from touchstone.image_lists import on_list, read_list
 from touchstone.progress import Progress
 from touchstone.record import REJECTED, SCREENED, TAKEN_OK
 from touchstone.shards import read_shard
-from touchstone.versions import stamped
+from touchstone.versions import SEALED, stamped
 
 FACTS = ["phash", "luma_std", "source_url"]  # needed here and not passed on
 
@@ -62,7 +62,7 @@ def screen(
             table.schema.get_field_index(name), SCREENED.field(name), pa.array(values, SCREENED.field(name).type)
         )
     with replacing(out) as temporary:
-        pq.write_table(table.select(SCREENED.names).cast(stamped(SCREENED)), temporary, compression="zstd")
+        pq.write_table(table.select(SCREENED.names).cast(stamped(SCREENED)), temporary, **SEALED)
     progress.finish(f"{len(table):,} items in {len(np.unique(group)):,} groups, {state.count():,} rejected here")
 
 
@@ -97,7 +97,7 @@ class Verdicts:
 
 def _origin(drawn: str, shards: dict[tuple[str, str], str], progress: Progress) -> pa.Table:
     """The taken rows of one origin, in the order of its draw."""
-    draw = pq.read_table(drawn)
+    draw = pq.read_table(drawn, page_checksum_verification=True)
     origin = Path(drawn).parent.name
     columns = [*(name for name in SCREENED.names if name not in (*draw.schema.names, "step", "group")), *FACTS]
     tables = []

@@ -23,7 +23,7 @@ from touchstone.members import listed_split
 from touchstone.parts import apportion, numbered
 from touchstone.progress import Progress
 from touchstone.record import KEPT, LEDGER, REJECTED, SELECTED, TAKEN_OK
-from touchstone.versions import read_table, stamped
+from touchstone.versions import SEALED, read_table, stamped
 
 SPARE = -1
 BATCH = 1 << 17  # rows read and written at a time
@@ -154,7 +154,7 @@ def _packed(kept: np.ndarray, place: np.ndarray, cell: np.ndarray, rank: np.ndar
 
 
 def _batches(screen: str, columns: list[str] | None = None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(screen) as file:
+    with pq.ParquetFile(screen, page_checksum_verification=True) as file:
         for batch in file.iter_batches(batch_size=BATCH, columns=columns):
             yield pa.Table.from_batches([batch])
 
@@ -175,7 +175,7 @@ def _write_selection(
     sums, start = [], 0
     with (
         replacing(selection) as temporary,
-        pq.ParquetWriter(temporary, stamped(SELECTED), compression="zstd") as writer,
+        pq.ParquetWriter(temporary, stamped(SELECTED), **SEALED) as writer,
     ):
         for table in _batches(screen):
             here = slice(start, start + len(table))
@@ -193,7 +193,7 @@ def _write_selection(
     if (pc.sum(total["items"]).as_py() or 0) != len(kept):
         raise TouchstoneError("the ledger does not close", where=ledger, mend="report this; it is a defect of Touchstone")
     with replacing(ledger) as temporary:
-        pq.write_table(total.cast(stamped(LEDGER)), temporary, compression="zstd")
+        pq.write_table(total.cast(stamped(LEDGER)), temporary, **SEALED)
 
 
 def _judged(

@@ -28,7 +28,7 @@ def list_files(*, receipt: str, index: str, options: dict, table: str, progress:
     """
     files = read_json(receipt)["files"]
     used: dict[str, set[str]] = {}
-    with pq.ParquetFile(index) as items:
+    with pq.ParquetFile(index, page_checksum_verification=True) as items:
         for batch in items.iter_batches(batch_size=CHUNK, columns=["source_file", "source_member"]):
             for file, member in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 used.setdefault(file, set()).add(member)

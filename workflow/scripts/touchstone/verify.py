@@ -32,7 +32,8 @@ def verify(*, folder: str, progress: Progress) -> str:
     manifest = Path(folder, "manifest.parquet")
     try:
         columns = [*IN_ROOT_HASH, "file", "row"]
-        table = pq.read_table(manifest, columns=columns).sort_by([("file", "ascending"), ("row", "ascending")])
+        table = pq.read_table(manifest, columns=columns, page_checksum_verification=True)
+        table = table.sort_by([("file", "ascending"), ("row", "ascending")])
     except (OSError, ValueError, KeyError, pa.ArrowException) as error:
         raise TouchstoneError(
             f"there is no manifest that can be read: {error}", where=manifest, mend="name the folder of a finished dataset"

@@ -19,6 +19,8 @@ from touchstone.record import ITEM, LEDGER, MANIFEST, PACKED, SCREENED, SELECTED
 
 KEY = b"touchstone"
 AGAIN = "snakemake --forcerun"
+# How they are written: every page with a checksum, which `read_table` looks at.
+SEALED = {"compression": "zstd", "write_page_checksum": True}
 CHEAP = "it takes seconds to minutes"
 # Table: its version, its columns, what makes it anew, and what that costs.
 TABLES = {
@@ -72,7 +74,7 @@ def require(schema: pa.Schema, table: str, path: str | Path) -> None:
 
 
 def read_table(path: str | Path, table: str, columns: list[str] | None = None, **options: object) -> pa.Table:
-    """``pyarrow.parquet.read_table`` of a table whose version is looked at first; raises what ``require`` raises."""
+    """``pyarrow.parquet.read_table`` of a table, its version and its pages looked at; raises what ``require`` and Arrow raise."""
     with pq.ParquetFile(path) as file:
         require(file.schema_arrow, table, path)
-    return pq.read_table(path, columns=columns, **options)
+    return pq.read_table(path, columns=columns, page_checksum_verification=True, **options)

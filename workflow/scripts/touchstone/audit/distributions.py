@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from touchstone.files import replacing
+from touchstone.versions import read_table
 
 SIDES = [64, 128, 256, 512, 1024, 2048, 4096]  # pixels
 DENSITIES = [0.05, 0.1, 0.2, 0.5, 1, 2, 5]  # bytes per pixel
@@ -46,7 +46,7 @@ class Distributions:
 
 def count_facts(manifest: str) -> Distributions:
     """Count the facts of every image; what is read of a million images is some 100 MB."""
-    table = pq.read_table(manifest, columns=[*CELL, *TEXTS, *NUMBERS], read_dictionary=[*CELL[1:], *TEXTS])
+    table = read_table(manifest, "manifest", [*CELL, *TEXTS, *NUMBERS], read_dictionary=[*CELL[1:], *TEXTS])
     table = table.unify_dictionaries()
     coded = [table["label"].combine_chunks().dictionary_encode(), *(table[name].combine_chunks() for name in CELL[1:])]
     names = [column.dictionary.to_pylist() for column in coded]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from touchstone.audit.shortcuts import MENDS, SIZE
 from touchstone.errors import TouchstoneError
 from touchstone.files import read_json, write_json
 from touchstone.progress import Progress
 from touchstone.record import KEPT, REASONS, REJECTED
+from touchstone.versions import read_table
 
 PASSED, WARNED, FAILED, OFF = "passed", "warned", "failed", "off"
 WHOLE = "all generators"
@@ -39,7 +39,7 @@ def check_gates(
             failed first; ``cause`` and ``claim``, too, of what several generators can have in common.
     """
     progress.start(0)
-    sums, leaks, shortcuts, pixels = pq.read_table(ledger), read_json(leaks), read_json(shortcuts), read_json(pixels)
+    sums, leaks, shortcuts, pixels = read_table(ledger, "ledger"), read_json(leaks), read_json(shortcuts), read_json(pixels)
     measured = [*_rejected(sums), *_shortfalls(sums), *_leaks(leaks), *_probes("shortcut", shortcuts), *_probes("pixels", pixels)]
     measured += _watermarks(pixels)
     found = []

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from touchstone.duplicates import MIRROR, near_pairs
 from touchstone.files import write_json
 from touchstone.image_lists import on_list, read_list
 from touchstone.leaks import leaks
 from touchstone.progress import Progress
+from touchstone.versions import read_table
 
 EXAMPLES = 20
 
@@ -34,7 +34,7 @@ def search_leaks(*, manifest: str, bits: int, against: list[str], out: str, prog
     """
     facts = ["sha256", "pixel_sha256", "source_url", "phash", "luma_std"]
     known = ["label", "origin", "generator", "groups", "paired_real_images"]
-    table = pq.read_table(manifest, columns=["id", "split", "group", *facts, *known])
+    table = read_table(manifest, "manifest", ["id", "split", "group", *facts, *known])
     progress.start(5 + len(against), "searches")
     split = table["split"].combine_chunks().dictionary_encode().indices.to_numpy()
     ids = table["id"].to_numpy(zero_copy_only=False)

@@ -7,10 +7,10 @@ import csv
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from touchstone.files import replacing
 from touchstone.record import REASONS, REJECTED
+from touchstone.versions import read_table
 
 EXAMPLES = 3
 FLAT = 2.0  # standard deviation of the grey values, below which a picture is nearly one colour
@@ -32,7 +32,7 @@ def find_oddities(manifest: str, selection: str) -> list[dict]:
     the rejected ones, those drawn first. Rejections count if the origin is to blame (``record.REASONS``).
     """
     columns = ["id", "origin", "generator", "width", "height", "frames", "luma_std"]
-    kept = pq.read_table(manifest, columns=columns)
+    kept = read_table(manifest, "manifest", columns)
     width, height, frames, spread = (kept[name].to_numpy().astype(np.float64) for name in columns[3:])
     shorter = np.minimum(width, height)
     odd = {  # what is odd, the odder the lower
@@ -47,9 +47,10 @@ def find_oddities(manifest: str, selection: str) -> list[dict]:
         chosen = kept.take(pa.array(chosen[np.argsort(order[chosen], kind="stable")]))
         rows += _counted(chosen, "kept", kind, KINDS[kind])
     faults = [reason for reason, (blame, _) in REASONS.items() if blame == "fault"]
-    rejected = pq.read_table(
+    rejected = read_table(
         selection,
-        columns=["id", "origin", "generator", "reason", "detail", "rank"],
+        "selection",
+        ["id", "origin", "generator", "reason", "detail", "rank"],
         filters=(pc.field("state") == REJECTED) & pc.field("reason").isin(faults),
     ).sort_by([("rank", "ascending"), ("id", "ascending")])
     for reason in faults:

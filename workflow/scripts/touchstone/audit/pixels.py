@@ -8,7 +8,6 @@ import warnings
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from PIL import Image
 
 from touchstone.audit.probe import probe
@@ -18,6 +17,7 @@ from touchstone.files import write_json
 from touchstone.images import FORMATS, is_standard
 from touchstone.progress import Progress
 from touchstone.shards import open_shard
+from touchstone.versions import read_table
 
 SIDE = 256  # of the crop, in pixels; a multiple of 8, cut on the grid of 8
 BANDS = 8  # of the radial spectrum
@@ -37,7 +37,7 @@ def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: s
             ``probe.probe``, ``watermarks`` ``{generator or "real": {looked_at, marks: {name: images}}}``,
             ``tables`` ``{generator or "real": {word of TABLES: images}}``.
     """
-    table = pq.read_table(manifest, columns=["id", "label", "generator", "group", "file", "row", "width", "height"])
+    table = read_table(manifest, "manifest", ["id", "label", "generator", "group", "file", "row", "width", "height"])
     rows = table.take(pa.array(_sample(table, per_part, seed)))
     rows = rows.sort_by([("file", "ascending"), ("row", "ascending")])
     progress.start(len(rows), "pictures")

@@ -24,7 +24,7 @@ from touchstone.publish import root_hash
 from touchstone.record import KEPT, LEDGER, MANIFEST, REJECTED, hub_schema
 from touchstone.redistribution import COLUMNS, MAY, verdicts
 from touchstone.shards import open_shard, shard_writer
-from touchstone.versions import read_table, stamped
+from touchstone.versions import SEALED, read_table, stamped
 
 LEFT = "not_redistributable"
 
@@ -61,8 +61,8 @@ def write_redistributable(
         smaller = _copied(table, kept, Path(manifest).parent, temporary, progress)
         metadata = {"root_hash": root_hash(smaller), "code": code, "part_of": whole}
         paths = {key: str(temporary / f"{key}.parquet") for key in ("manifest", "ledger")}
-        pq.write_table(smaller.cast(stamped(MANIFEST.with_metadata(metadata))), paths["manifest"], compression="zstd")
-        pq.write_table(_sums(read_table(ledger, "ledger"), table, kept), paths["ledger"], compression="zstd")
+        pq.write_table(smaller.cast(stamped(MANIFEST.with_metadata(metadata))), paths["manifest"], **SEALED)
+        pq.write_table(_sums(read_table(ledger, "ledger"), table, kept), paths["ledger"], **SEALED)
         _name_left_out(table, found, kept, temporary / "left_out.csv")
         write_card(**paths, cards=cards, **told, images=images, readme=str(temporary / "README.md"), progress=progress)
         write_croissant(**paths, cards=cards, **told, croissant=str(temporary / "croissant.json"), progress=progress)

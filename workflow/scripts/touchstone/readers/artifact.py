@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from touchstone import classes
+from touchstone.lists import whole_number
 from touchstone.readers import Listing, Skip, no_picture
 
 FACES = {"denoising_diffusion_gan", "face_synthetics", "stylegan1"}  # made from noise
@@ -39,9 +40,9 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             key = f"{folder}/{fields[1] if len(fields) > 1 else ''}" if folder == "diffusion_gan" else folder
             if why := no_picture(member):
                 yield Skip(f"{folder}/{member}", why)
-            elif not target.removeprefix("-").isdecimal():
+            elif (number := whole_number(target.removeprefix("-"))) is None:
                 yield Skip(f"{folder}/{member}", "the target is not a number")
-            elif int(target) == 0:
+            elif number == 0:
                 yield Skip(f"{folder}/{member}", "a real image")
             elif key not in generators:
                 yield Skip(f"{folder}/{member}", f"folder {key!r} is not in the card")

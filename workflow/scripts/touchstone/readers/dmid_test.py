@@ -11,8 +11,8 @@ from touchstone.readers import Listing, Skip, prompt_group
 CAPTIONS = "captions_val2017.json"
 DALLE_2 = re.compile(r"(DALL·E [0-9]{4}-[0-9]{2}-[0-9]{2} ([0-9]{2}\.[0-9]{2}\.[0-9]{2}))(?: - (.+))?")
 COPIES = {"19.07.49": "820316", "19.06.08": "(1)", "19.12.25": "(1)"}  # one second, two images: this text marks the second
-CLASS = re.compile(r"biggan_([0-9]+)_[0-9]+|.*class2img-imagenet_class-([0-9]+)_[0-9]+|([0-9]+)_[0-9]+")
-COCO_NAME = re.compile(r"(ann|img)([0-9]+)")
+CLASS = re.compile(r"biggan_([0-9]{1,9})_[0-9]+|.*class2img-imagenet_class-([0-9]{1,9})_[0-9]+|([0-9]{1,9})_[0-9]+")
+COCO_NAME = re.compile(r"(ann|img)([0-9]{1,18})")
 SHOWN = {
     **{"bedrooms": "bedroom", "cats": "cat", "horses": "horse", "churches": "church", "dog": "dog"},
     **{"FFHQ": "face", "ffhq": "face", "ffhqu": "face", "afhqv2": "animal face"},

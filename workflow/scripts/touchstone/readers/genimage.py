@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from touchstone import classes
+from touchstone.lists import whole_number
 from touchstone.readers import Listing, Skip
 
 PLACE = re.compile(r"(?:[^/]+/)?(train|val)/(ai|nature)/[^/]+")
@@ -40,7 +41,8 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
             yield Skip(member, f"folder {folder!r} is not in the card")
         else:
             field = path.stem.split("_")[4 if folder in FIFTH_FIELD else 0 :][:1]
-            label = str(int(field[0])) if field and field[0].isdecimal() else ""
+            number = whole_number(field[0]) if field else None
+            label = "" if number is None else str(number)
             shown = listing.found(words, label, "the words for a class", member)
             yield {
                 "id": f"{names.get(folder, folder)}/{place[1]}/ai/{path.stem}",

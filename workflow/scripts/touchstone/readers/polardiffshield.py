@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from touchstone.lists import whole_number
 from touchstone.readers import Listing, Skip, prompt_group
 
 
@@ -22,12 +23,13 @@ def items(listing: Listing, options: dict) -> Iterator[dict | Skip]:
     columns = options["columns"]
     needed = dict.fromkeys(column[key] for column in columns.values() for key in ("url", "version") if key in column)
     for row in listing.table(options["file"], ["ID", "prompt", *needed]):
-        if not row["ID"].isdecimal():
+        number = whole_number(row["ID"])
+        if number is None:
             yield Skip(row["ID"], "the row has no number")
             continue
         prompt = row["prompt"].strip()
         for folder, column in columns.items():
-            name = f"{folder}/{int(row['ID']):08d}"
+            name = f"{folder}/{number:08d}"
             url = row[column["url"]].strip()
             version = row[column["version"]].strip() if "version" in column else ""
             generator = column["generators"].get(version) if "version" in column else column["generator"]
