@@ -11,7 +11,7 @@ MAX_LINE = 20_000_000  # characters; a file without line ends is not read into m
 
 
 def whole_number(text: str) -> int | None:
-    """The number that a field of a list, a file name or a header writes in decimal; None if it is none, or has more than 19 digits.
+    """The number that a field, a file name or a header writes in decimal; None if it is none, or has more than 19 digits.
 
     Python refuses to convert some thousands of digits, with an error that a hostile list could bring about.
     """
