@@ -1,7 +1,7 @@
 """Trees of images in the layouts of AI-GenBench's origins, cut from photographs: what both sides of the race build from.
 
-GenImage lies in its seven zips (PNG), SFHQ-T2I and COCO lie loose (JPEG). Every image is another crop, turned, mirrored and
-scaled by chance; each origin has a tenth more than is wanted, which is AI-GenBench's own margin.
+GenImage lies in its seven zips (PNG), SFHQ-T2I and COCO lie loose (JPEG). Every image is two other crops in one, turned, mirrored
+and scaled by chance; each origin has a tenth more than is wanted, which is AI-GenBench's own margin.
 """
 
 from __future__ import annotations
@@ -96,22 +96,27 @@ def encoded(image: Image.Image, kind: str, **options: int) -> bytes:
 
 
 def crops(photos: Path, seed: str, count: int, size: tuple[int, int]) -> Iterator[Image.Image]:
-    """So many crops that are not flat, of ``size`` pixels."""
+    """So many pictures of ``size`` pixels that are not flat, each of two crops in one: there are few photographs, and images
+    of several origins that show the same would be near duplicates, which those of real origins are not."""
     random = np.random.default_rng(list(seed.encode()))
     found = 0
     while found < count:
-        photo = _photographs_in(photos)[random.integers(len(_photographs_in(photos)))]
-        scale = random.uniform(1, min(photo.width / size[0], photo.height / size[1]))
-        wide, high = (int(length * scale) for length in size)
-        left, top = random.integers(photo.width - wide + 1), random.integers(photo.height - high + 1)
-        crop = photo.resize(size, Image.Resampling.BILINEAR, (left, top, left + wide, top + high), reducing_gap=1)
-        if ImageStat.Stat(crop.convert("L")).stddev[0] < MIN_CONTRAST:
-            continue
-        if random.integers(2):
-            crop = ImageOps.mirror(crop)
-        turned = random.integers(4)
-        yield crop.rotate(90 * turned) if crop.width == crop.height else crop.rotate(180 * (turned % 2))
-        found += 1
+        picture = Image.blend(_crop(photos, random, size), _crop(photos, random, size), 0.5)
+        if ImageStat.Stat(picture.convert("L")).stddev[0] >= MIN_CONTRAST:
+            yield picture
+            found += 1
+
+
+def _crop(photos: Path, random: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    photo = _photographs_in(photos)[random.integers(len(_photographs_in(photos)))]
+    scale = random.uniform(1, min(photo.width / size[0], photo.height / size[1]))
+    wide, high = (int(length * scale) for length in size)
+    left, top = random.integers(photo.width - wide + 1), random.integers(photo.height - high + 1)
+    crop = photo.resize(size, Image.Resampling.BILINEAR, (left, top, left + wide, top + high), reducing_gap=1)
+    if random.integers(2):
+        crop = ImageOps.mirror(crop)
+    turned = random.integers(4)
+    return crop.rotate(90 * turned) if crop.width == crop.height else crop.rotate(180 * (turned % 2))
 
 
 @cache

@@ -58,6 +58,7 @@ rule probe_pixels:
         "logs/benchmarks/probe_pixels/{dataset}.jsonl"
     conda:
         "../../envs/touchstone.yaml"
+    threads: 4
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),

@@ -9,6 +9,7 @@ with job(snakemake.log[0], "audit", "pixels") as progress:
         folder=str(snakemake.params.folder),
         per_part=snakemake.params.per_part,
         seed=snakemake.params.seed,
+        threads=snakemake.threads,
         out=snakemake.output.pixels,
         progress=progress,
     )

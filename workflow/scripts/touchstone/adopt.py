@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
+from touchstone.ahead import ahead
 from touchstone.containers import open_container
 from touchstone.files import bytes_read, read_json
 from touchstone.images import BadImage
@@ -19,7 +18,6 @@ from touchstone.suffixes import is_streamed
 from touchstone.unroll import Ration, Unrolled, members_by_file
 
 IN_MEMORY = 600_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
-AHEAD = 64_000_000  # bytes of images that are read before they can be measured
 
 
 def adopt_shard(
@@ -46,7 +44,7 @@ def adopt_shard(
     rows: list[dict] = [{}] * len(wanted)
     with shard_writer(shard) as writer, WaitingRoom(Path(shard).parent) as waiting:
         contents = _contents(by_file, files, unrolled)
-        for numbers, data, made in _ahead(lambda numbers, data: [_row(wanted[row], data) for row in numbers], contents, threads):
+        for (numbers, data), made in ahead(lambda job: [_row(wanted[row], job[1]) for row in job[0]], contents, threads, _size):
             for row, facts in zip(numbers, made, strict=True):
                 rows[row] = facts
             if isinstance(data, bytes) and made[0]["image"]:
@@ -109,25 +107,6 @@ def _contents(by_file: dict, files: list[dict], unrolled: str | None) -> Iterato
                 yield members[member], ration.share(data)
         finally:
             container.close()
-
-
-def _ahead(work: Callable, jobs: Iterable[tuple[list[int], bytes | BadImage]], threads: int) -> Iterator[tuple]:
-    """``(*job, work(*job))`` in the order of ``jobs``, of which some are in work while the next is read."""
-    if threads == 1:
-        yield from ((*job, work(*job)) for job in jobs)
-        return
-    waiting: deque[tuple[tuple, Future]] = deque()
-    n_bytes = 0
-    with ThreadPoolExecutor(threads) as pool:
-        for job in jobs:
-            waiting.append((job, pool.submit(work, *job)))
-            n_bytes += _size(job)
-            while len(waiting) > 4 * threads or n_bytes > AHEAD:
-                job, future = waiting.popleft()
-                n_bytes -= _size(job)
-                yield *job, future.result()
-        for job, future in waiting:
-            yield *job, future.result()
 
 
 def _size(job: tuple) -> int:

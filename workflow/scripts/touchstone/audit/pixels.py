@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import io
-import warnings
+from collections.abc import Iterator
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from PIL import Image
 
+from touchstone.ahead import ahead
 from touchstone.audit.probe import probe
 from touchstone.audit.watermark import mark_of
 from touchstone.draw import rank_keys
 from touchstone.files import write_json
-from touchstone.images import FORMATS, is_standard
+from touchstone.images import FORMATS, is_standard, without_warnings
 from touchstone.progress import Progress
 from touchstone.shards import open_shard
 from touchstone.versions import read_table
@@ -25,7 +27,7 @@ TABLES = ("standard", "own", "no JPEG")  # by their quantisation tables
 NEEDED = 64  # a picture with a shorter side says too little
 
 
-def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: str, progress: Progress) -> None:
+def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: str, progress: Progress, threads: int = 1) -> None:
     """Write what low-level traces in the pixels give away, and which known marks they carry.
 
     Args:
@@ -36,32 +38,30 @@ def probe_pixels(*, manifest: str, folder: str, per_part: int, seed: int, out: s
         out: JSON to write: ``{sampled, overall, generators, watermarks, tables}``; the probes as in
             ``probe.probe``, ``watermarks`` ``{generator or "real": {looked_at, marks: {name: images}}}``,
             ``tables`` ``{generator or "real": {word of TABLES: images}}``.
+        threads: Pictures that are looked at at the same time.
     """
     table = read_table(manifest, "manifest", ["id", "label", "generator", "group", "file", "row", "width", "height"])
     rows = table.take(pa.array(_sample(table, per_part, seed)))
     rows = rows.sort_by([("file", "ascending"), ("row", "ascending")])
     progress.start(len(rows), "pictures")
     features, marks, tables = [], [], []
-    for pixels, kind in _pictures(rows, folder):
+    for _, (kind, found, mark) in ahead(_looked_at, _pictures(rows, folder), threads, len):
         tables.append(kind)
-        features.append(traces(pixels))
-        marks.append(mark_of(pixels)[0])
+        features.append(found)
+        marks.append(mark)
         progress.advance()
     features = np.array(features, dtype=np.float32).reshape(len(rows), -1)
     label, group = rows["label"].to_numpy(), rows["group"].to_numpy()
     generator = np.array(rows["generator"].to_pylist(), dtype=object)
-    result = {
-        "sampled": len(rows),
-        "overall": probe(features, label, group, seed),
-        "generators": {},
-        "watermarks": {},
-        "tables": {},
-    }
+
+    def of(rows: np.ndarray) -> dict | None:
+        return probe(features[rows], label[rows], group[rows], seed)
+
+    result = {"sampled": len(rows), "overall": of(label >= 0), "generators": {}, "watermarks": {}, "tables": {}}
     for name in sorted(set(generator)):
         mine = generator == name
         if name:
-            chosen = mine | (label == 0)
-            result["generators"][name] = probe(features[chosen], label[chosen], group[chosen], seed)
+            result["generators"][name] = of(mine | (label == 0))
         found, counts = np.unique([mark for mark, here in zip(marks, mine, strict=True) if here and mark], return_counts=True)
         result["watermarks"][name or "real"] = {
             "looked_at": int(mine.sum()),
@@ -88,13 +88,11 @@ def traces(pixels: np.ndarray) -> np.ndarray:
     Returns:
         ``(2 + BANDS + 2 + 2,)``, all 0 for a picture with a side below ``NEEDED``.
     """
-    luma = _middle(pixels @ np.array([0.299, 0.587, 0.114]))
+    luma = _middle(pixels) @ np.array([0.299, 0.587, 0.114])
     if min(luma.shape) < NEEDED:
         return np.zeros(BANDS + 6)
     spectrum = np.abs(np.fft.rfft2(luma - luma.mean())) ** 2 + 1e-3
-    vertical, horizontal = np.fft.fftfreq(luma.shape[0]), np.fft.rfftfreq(luma.shape[1])
-    radius = np.hypot(vertical[:, None], horizontal[None, :])
-    ring = np.minimum((radius / 0.5 * BANDS).astype(int), BANDS - 1)
+    ring = _rings(*luma.shape)
     energy = np.bincount(ring.ravel(), spectrum.ravel(), BANDS) / np.bincount(ring.ravel(), minlength=BANDS)
     peaks = [_peak(spectrum.mean(axis=axis), share) for axis, share in ((0, 2), (0, 4))]
     grid = [_grid(luma), _grid(luma.T)]
@@ -102,10 +100,17 @@ def traces(pixels: np.ndarray) -> np.ndarray:
     return np.array([*grid, *np.log(energy / energy.sum()), *peaks, *periods])
 
 
-def _middle(luma: np.ndarray) -> np.ndarray:
-    starts = [max(side - SIDE, 0) // 2 // 8 * 8 for side in luma.shape]
-    sides = [min(side, SIDE) // 8 * 8 for side in luma.shape]
-    return luma[starts[0] : starts[0] + sides[0], starts[1] : starts[1] + sides[1]]
+@lru_cache(8)
+def _rings(height: int, width: int) -> np.ndarray:
+    """Number of the ring of each place of a picture's spectrum."""
+    radius = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None, :])
+    return np.minimum((radius / 0.5 * BANDS).astype(int), BANDS - 1)
+
+
+def _middle(pixels: np.ndarray) -> np.ndarray:
+    starts = [max(side - SIDE, 0) // 2 // 8 * 8 for side in pixels.shape[:2]]
+    sides = [min(side, SIDE) // 8 * 8 for side in pixels.shape[:2]]
+    return pixels[starts[0] : starts[0] + sides[0], starts[1] : starts[1] + sides[1]]
 
 
 def _grid(luma: np.ndarray) -> float:
@@ -139,8 +144,8 @@ def _sample(table: pa.Table, per_part: int, seed: int) -> np.ndarray:
     return order[within < per_part]
 
 
-def _pictures(rows: pa.Table, folder: str):
-    """Decoded pictures of the manifest's rows, which are sorted by file and row; only their row groups are read."""
+def _pictures(rows: pa.Table, folder: str) -> Iterator[bytes]:
+    """Encoded pictures of the manifest's rows, which are sorted by file and row; only their row groups are read."""
     files, places = rows["file"].to_pylist(), rows["row"].to_numpy()
     for name in dict.fromkeys(files):
         wanted = places[[file == name for file in files]]
@@ -151,15 +156,14 @@ def _pictures(rows: pa.Table, folder: str):
                 here = wanted[(wanted >= first) & (wanted < last)] - first
                 if len(here):
                     images = shard.read_row_group(number, columns=["image.bytes"]).take(pa.array(here))["image"]
-                    for image in images.to_pylist():
-                        yield _decoded(image["bytes"])
+                    yield from (image["bytes"] for image in images.to_pylist())
                 first = last
 
 
-def _decoded(data: bytes) -> tuple[np.ndarray, str]:
-    """Pixels, and the word of ``TABLES``."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+def _looked_at(data: bytes) -> tuple[str, np.ndarray, str]:
+    """The word of ``TABLES``, the traces, and the mark of an encoded picture."""
+    with without_warnings():
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         tables = getattr(image, "quantization", None)
-        return np.asarray(image.convert("RGB")), TABLES[0 if is_standard(tables) else 1] if tables else TABLES[2]
+        pixels = np.asarray(image.convert("RGB"))
+    return TABLES[0 if is_standard(tables) else 1] if tables else TABLES[2], traces(pixels), mark_of(pixels)[0]

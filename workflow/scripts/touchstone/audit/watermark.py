@@ -37,11 +37,8 @@ def mark_of(pixels: np.ndarray) -> tuple[str, float]:
         wanted = np.frombuffer(message.encode(), dtype=np.uint8) == ord("1")
         if len(bits) < len(wanted):
             continue
-        votes = np.zeros(len(wanted))
-        counts = np.zeros(len(wanted))
         place = np.arange(len(bits)) % len(wanted)
-        np.add.at(votes, place, bits)
-        np.add.at(counts, place, 1)
+        votes, counts = np.bincount(place, bits), np.bincount(place)
         right = int(((votes / counts * 255 > 127) == wanted).sum())
         certain = binom.sf(right - 1, len(wanted), 0.5) < CHANCE
         best = max(best, (name if certain else "", right / len(wanted)), key=lambda found: (bool(found[0]), found[1]))
@@ -56,9 +53,15 @@ def raw_bits(pixels: np.ndarray) -> np.ndarray:
     Source: maxDct.py of invisible-watermark 0.2.0.
     """
     height, width = (side // 4 * 4 for side in pixels.shape[:2])
-    red, green, blue = (pixels[:height, :width, channel].astype(np.float64) for channel in range(3))
-    # OpenCV's BGR2YUV: U = 0.492 (B - Y) + 128, rounded and clipped to a byte.
-    chroma = np.clip(np.rint(0.492 * (blue - (0.299 * red + 0.587 * green + 0.114 * blue)) + 128), 0, 255)
+    red, green, blue = (pixels[:height, :width, channel] for channel in range(3))
+    # OpenCV's BGR2YUV: U = 0.492 (B - Y) + 128, rounded and clipped to a byte. In place: a picture's floats are many.
+    chroma = 0.299 * red
+    chroma += 0.587 * green
+    chroma += 0.114 * blue
+    np.subtract(blue, chroma, out=chroma)
+    chroma *= 0.492
+    chroma += 128
+    np.clip(np.rint(chroma, out=chroma), 0, 255, out=chroma)
     band = (chroma[0::2, 0::2] + chroma[0::2, 1::2] + chroma[1::2, 0::2] + chroma[1::2, 1::2]) / 2
     rows, columns = (side // BLOCK for side in band.shape)
     blocks = (
