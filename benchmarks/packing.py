@@ -27,7 +27,7 @@ IMAGES, SHARDS, SIDE, RUNS = 6_000, 10, 256, 3
 COPIES = 8  # of one JPEG behind each other, which makes files as large as usual ones
 ABOUT = """\
 `python -m benchmarks.packing`, {date}, on {machine}: wall time and peak memory, fastest of {runs} runs in turns.
-{shards} take shards of {images:,} images in all ({size:.1f} GB) become one packed shard. The rule asks for two threads.
+{shards} take shards of {images:,} images in all ({size:.1f} GB) become one packed shard.
 *Rate* is that of the row against `cp`: above 1 it is faster.
 """
 

@@ -19,7 +19,7 @@ rule pack_shard:
         "logs/benchmarks/pack_shard/{dataset}/{split}/{prefix}-{tens}{place}.jsonl"
     conda:
         "../../envs/touchstone.yaml"
-    threads: 2
+    threads: 1  # its threads wait for each other and for the disk, so as many shards as there are cores fill them
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),

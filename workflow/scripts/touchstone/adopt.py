@@ -17,7 +17,7 @@ from touchstone.shards import append_rows, is_full, read_picks, shard_writer, ta
 from touchstone.suffixes import is_streamed
 from touchstone.unroll import Ration, Unrolled, members_by_file
 
-IN_MEMORY = 600_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
+IN_MEMORY = 500_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
 
 
 def adopt_shard(
