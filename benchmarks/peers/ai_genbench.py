@@ -119,7 +119,9 @@ def race(options: argparse.Namespace, folder: Path) -> str:
     """Both sides in turns; a Markdown section."""
     count = options.images // (2 * GENERATORS)
     trees = options.trees or folder / "trees"
-    if not trees.exists():
+    if trees.exists():
+        change_faces(trees, options.photos, count, again=0)  # an earlier race left others
+    else:
         write_trees(trees, options.photos, count)
     size = sum(path.stat().st_size for path in trees.rglob("*") if path.is_file()) / 1e9
     ours, theirs = prepare_ours(folder / "ours", trees, count), prepare_theirs(folder / "theirs", trees, count)

@@ -56,9 +56,9 @@ def write_trees(folder: Path, photos: Path, per_generator: int) -> None:
     (folder / "genimage/imagenet_classes.csv").write_bytes(classes.read_bytes())
 
 
-def change_faces(folder: Path, photos: Path, per_generator: int) -> None:
-    """Give every image of one of the three generators of SFHQ-T2I another crop."""
-    _faces(folder / "sfhq_t2i", photos, SFHQ[1], round(per_generator * SPARE), again=1)
+def change_faces(folder: Path, photos: Path, per_generator: int, again: int = 1) -> None:
+    """Give every image of one of the three generators of SFHQ-T2I another picture; with ``again=0`` the first one."""
+    _faces(folder / "sfhq_t2i", photos, SFHQ[1], round(per_generator * SPARE), again)
 
 
 def write_captions(path: Path, images: list[dict], captions: list[dict]) -> None:
