@@ -45,7 +45,7 @@ rule adopt_shard:
         origin=one_of(CATALOGUE.of_kind("archive")),
     conda:
         "../../envs/touchstone.yaml"
-    threads: 1  # more help only one job, and images of a megapixel: --set-threads adopt_shard=4
+    threads: 1  # it decodes in two: they use a core that other jobs leave; more help images of a megapixel
     resources:
         mem_mb=growing(2000),
         runtime=growing(20),
