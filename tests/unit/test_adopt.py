@@ -12,7 +12,7 @@ from PIL import Image
 from tests.archives import archive, parquet, saved_dataset
 from tests.pictures import encode
 
-from touchstone.adopt import adopt_shard
+from touchstone.adopt import WaitingRoom, adopt_shard
 from touchstone.draw import PICK
 from touchstone.errors import TouchstoneError
 from touchstone.files import write_json
@@ -194,3 +194,12 @@ def test_more_images_than_wait_in_memory(adopted, make_zip, picture, monkeypatch
     monkeypatch.setattr("touchstone.adopt.IN_MEMORY", sum(map(len, members.values())) // 2)
     rows = adopted([make_zip(members)], [*reversed(members), "0.png", "8.png"])  # two of them for two rows
     assert [row["image"]["bytes"] for row in rows] == [*reversed(members.values()), members["0.png"], members["8.png"]]
+
+
+def test_a_member_that_comes_again_counts_even_if_it_waits_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.setattr("touchstone.adopt.IN_MEMORY", 8)
+    with WaitingRoom(tmp_path) as waiting:
+        waiting.put([0, 1], b"first")
+        waiting.put([0, 1], b"second")
+        waiting.put([2], b"3")
+        assert [waiting.take(row) for row in (0, 1, 2)] == [b"second", b"second", b"3"]

@@ -80,7 +80,9 @@ class WaitingRoom:
         self.file.close()
 
     def put(self, rows: list[int], data: bytes) -> None:
-        """Keep what ``rows`` will want."""
+        """Keep what ``rows`` will want; of what is put for a row twice the last."""
+        for row in rows:
+            self.held.pop(row, None)
         if len(data) <= self.room:
             self.room -= len(data)
             self.held |= dict.fromkeys(rows, data)
