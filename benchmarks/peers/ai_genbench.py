@@ -30,9 +30,10 @@ PROCESSES = 8  # of AI-GenBench, as its entry point has it
 RACES = ("fresh build", "second build, nothing changed", "rebuild, one origin changed")
 ABOUT = """\
 `python -m benchmarks.peers.ai_genbench`, {date}, on {machine}; AI-GenBench with its {processes} processes, one run each.
-{images:,} images, half of them fakes of ten generators: GenImage in its seven zips (PNG), SFHQ-T2I and COCO loose (JPEG), cut
-from photographs, {size:.1f} GB with a tenth more of each than is kept. *Memory* is what all processes held together, *written*
-what went to the disk, deleted files included. *Ratio* is AI-GenBench to Touchstone's dataset: above 1 Touchstone needs less.
+{images:,} images, half of them fakes of ten generators: GenImage in its seven zips (PNG), SFHQ-T2I and COCO loose (JPEG), each
+of two crops of photographs, {size:.1f} GB with a tenth more of each than is kept. *Memory* is what all processes held
+together, *written* what went to the disk, deleted files included. *Ratio* is AI-GenBench to Touchstone's dataset: above 1
+Touchstone needs less.
 """
 DIFFERS = """
 Both keep as many images of each generator and of COCO, in a split of 80 to 20, and end in a dataset that `datasets` opens without

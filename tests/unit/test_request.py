@@ -363,7 +363,7 @@ def test_told_to_stop_it_hears_out_what_it_has_paid_for(place, server):
     for _ in range(2):
         assert server.held.acquire(timeout=60)
     process.send_signal(signal.SIGTERM)
-    time.sleep(2)  # until it has noticed, which nothing outside tells; its requests are still held
+    assert any("told to stop" in line for line in process.stdout)  # it has noticed, and its requests are still held
     server.release.set()
     _, error = process.communicate(timeout=60)
     assert (process.returncode, "told to stop (SIGTERM)" in error) == (1, True)

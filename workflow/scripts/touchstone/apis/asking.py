@@ -207,6 +207,7 @@ class Asking:
 
     def _told_to_stop(self, number: int) -> None:
         self._end(TouchstoneError(f"the job was told to stop ({signal.Signals(number).name})", mend=GO_ON))
+        self.progress.say("told to stop; it hears out the calls at hand, which are paid for")
 
     def _time_is_up(self) -> bool:
         """Near the end of a Slurm job no call is begun that might not be heard out."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
-
-from touchstone.images import without_warnings
 
 FOLDS = 5
 FEWEST = 10  # images of a class, in as many groups, below which nothing can be said
@@ -40,7 +40,8 @@ def probe(features: np.ndarray, label: np.ndarray, group: np.ndarray, seed: int,
             max_iter=60, max_leaf_nodes=15, min_samples_leaf=5, class_weight="balanced", early_stopping=False, random_state=seed
         )
     # One thread: the order of sums changes with their number, and on a busy machine OpenMP's threads wait for each other.
-    with threadpool_limits(1), without_warnings():  # such as of bins that are too small, of features that hardly vary
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Bins whose width are too small")  # of features that hardly vary
         for number in range(FOLDS):
             train, test = fold != number, fold == number
             seen = features if simple else _coarse(features, train)
