@@ -6,9 +6,12 @@ import csv
 import io
 import itertools
 import struct
+import subprocess
+import sys
 import time
 import zlib
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,9 +20,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.pictures import drawing, encode
 
+import touchstone
 from touchstone.demo.photos import COLLECTIONS
 from touchstone.images import FORMATS, BadImage, jpeg_quality, measure
 from touchstone.record import FACTS, REASONS
+
+SCRIPTS = Path(touchstone.__file__).parents[1]
 
 
 def verdict(data: bytes) -> str:
@@ -320,6 +326,22 @@ def test_a_compressed_text_inside_a_png_is_not_inflated_without_limit(picture):
     bomb = data[:33] + _chunk(b"zTXt", text) + data[33:]
     assert verdict(bomb) in ("ok", "unreadable")
     assert _peak_of(bomb) < 100_000_000
+
+
+def test_without_memory_the_machine_is_blamed_and_not_the_image():
+    code = (
+        "import io, resource\n"
+        "from pathlib import Path\n"
+        "from PIL import Image\n"
+        "from touchstone.images import measure\n"
+        "stream = io.BytesIO()\n"
+        "Image.new('RGB', (9000, 9000)).save(stream, 'PNG', compress_level=1)\n"
+        "held = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (held + 200_000_000,) * 2)\n"
+        "measure(stream.getvalue())\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=SCRIPTS)
+    assert done.stderr.rstrip().splitlines()[-3].startswith("touchstone.errors.TouchstoneError: there is not enough memory")
 
 
 def _peak_of(data: bytes) -> int:

@@ -64,6 +64,15 @@ def test_a_full_disk_is_told_as_such(run):
     assert "Traceback" in log
 
 
+def test_a_lack_of_memory_is_told_as_such(run):
+    status, _, terminal, log = run("bytearray(1 << 60)")
+    assert status == 1
+    assert "take mine/real-00000: there is not enough memory" in terminal
+    assert "mem_mb" in terminal
+    assert "report" not in terminal
+    assert "Traceback" in log
+
+
 def test_a_defect_is_one_line_and_where_the_traceback_is(run):
     status, out, terminal, log = run("{}['key']")
     assert (status, out) == (1, "")

@@ -53,6 +53,12 @@ def refused_by_system(error: OSError, where: object = None) -> TouchstoneError |
     return TouchstoneError(f"{what} ({os.strerror(error.errno)})", error.filename or where, mend)
 
 
+def out_of_memory(where: object) -> TouchstoneError:
+    """That the machine has not the memory a step needs, as a user can act on it."""
+    more = "raise the limit (ulimit -v; on a cluster mem_mb, which a retry doubles)"
+    return TouchstoneError("there is not enough memory", where, f"run fewer jobs at once (--cores), or {more}, and {AGAIN}")
+
+
 @contextmanager
 def writing(where: object) -> Iterator[None]:
     """What the system refuses while the body writes ``where`` is told as a user can act on it."""

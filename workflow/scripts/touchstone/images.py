@@ -18,7 +18,9 @@ from functools import cache, lru_cache
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 
+from touchstone.errors import out_of_memory
 from touchstone.intricate import too_intricate
+from touchstone.memory import is_short
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
@@ -27,7 +29,6 @@ LARGE = 16_000_000  # pixels; of such images one is decoded at a time, whatever 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
 
 ImageFile.LOAD_TRUNCATED_IMAGES = False
-
 
 _one_large = threading.Lock()
 _quiet = threading.Lock()
@@ -53,6 +54,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
 
     Raises:
         BadImage: ``unreadable``, ``truncated``, ``too_many_pixels`` or ``too_many_bytes``.
+        TouchstoneError: Memory is short.
     """
     if len(data) > max_bytes:
         raise BadImage("too_many_bytes", f"{len(data):,} bytes")
@@ -66,7 +68,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
         except UnidentifiedImageError:
             raise BadImage("unreadable", f"starts with {data[:16]!r}" if data else "empty") from None
         except Exception as error:  # a hostile header can raise nearly anything
-            raise BadImage("unreadable", _short(error)) from None
+            raise _refused("unreadable", error) from None
         if image.width * image.height > max_pixels:
             raise BadImage("too_many_pixels", f"{image.width} x {image.height}")
         try:
@@ -75,8 +77,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
                 image.load()
                 return facts | _pixel_facts(image) | _metadata_facts(image)
         except Exception as error:
-            reason = "truncated" if _is_truncation(error) else "unreadable"
-            raise BadImage(reason, _short(error)) from None
+            raise _refused("truncated" if _is_truncation(error) else "unreadable", error) from None
 
 
 @contextmanager
@@ -218,13 +219,15 @@ def _subsampling(image: Image.Image) -> str:
     return {0: "4:4:4", 1: "4:2:2", 2: "4:2:0"}.get(JpegImagePlugin.get_sampling(image), "other")
 
 
+def _refused(reason: str, error: Exception) -> Exception:
+    """What is told of what a decoder threw; where memory is short, it is no fault of the image's."""
+    short = isinstance(error, MemoryError) and is_short()
+    return out_of_memory("decoding an image") if short else BadImage(reason, f"{type(error).__name__}: {error}"[:200])
+
+
 def _is_truncation(error: Exception) -> bool:
     text = str(error).lower()
     return isinstance(error, EOFError | struct.error) or "truncat" in text or "end of" in text or "incomplete" in text
-
-
-def _short(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:200]
 
 
 @cache

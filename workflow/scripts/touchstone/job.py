@@ -11,7 +11,7 @@ from typing import TextIO
 
 from touchstone.alone import at_work
 from touchstone.damage import damaged_table
-from touchstone.errors import TouchstoneError, refused_by_system
+from touchstone.errors import TouchstoneError, out_of_memory, refused_by_system
 from touchstone.memory import keep_freed_memory
 from touchstone.progress import Progress
 
@@ -32,7 +32,7 @@ def job(log: str, step: str, subject: str = "") -> Iterator[Progress]:
         _stop(f"{step} {subject}: {_told(error, log)}")
     try:
         yield Progress(step, subject, streams=(sys.stderr, stream))
-    except (TouchstoneError, OSError) as error:
+    except (TouchstoneError, OSError, MemoryError) as error:
         _note_traceback(stream)
         _stop(f"{step} {subject}: {_told(error, log)}")
     except Exception as error:
@@ -49,10 +49,12 @@ def job(log: str, step: str, subject: str = "") -> Iterator[Progress]:
             stream.close()
 
 
-def _told(error: TouchstoneError | OSError, log: str) -> str:
+def _told(error: TouchstoneError | OSError | MemoryError, log: str) -> str:
     if isinstance(error, TouchstoneError):
         return str(error)
     where = f"the traceback is in {log}"
+    if isinstance(error, MemoryError):
+        return str(out_of_memory(where))
     told = refused_by_system(error, where) or damaged_table(error)
     return str(told or TouchstoneError(f"{type(error).__name__}: {error}", where))
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 
+LARGEST = 2 << 30  # bytes: more than any image within the limits of ``images`` needs
 MMAP_THRESHOLD, TRIM_THRESHOLD = -3, -1  # numbers of malloc.h
 
 
@@ -17,3 +19,12 @@ def keep_freed_memory() -> None:
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(MMAP_THRESHOLD, 32 << 20)
         mallopt(TRIM_THRESHOLD, 64 << 20)
+
+
+def is_short() -> bool:
+    """Whether there is no room for even the largest image, so that a ``MemoryError`` is no fault of what was read."""
+    try:
+        mmap.mmap(-1, LARGEST).close()  # address space only; no page is touched
+    except OSError:
+        return True
+    return False

@@ -5,8 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 
-from touchstone.errors import refused_by_system
+from touchstone.errors import out_of_memory, refused_by_system
 from touchstone.images import MAX_BYTES, BadImage
+from touchstone.memory import is_short
 
 Contents = Iterator[tuple[str, bytes | BadImage]]
 
@@ -71,5 +72,7 @@ def corrupt(why: object) -> BadImage:
     """
     if isinstance(why, OSError) and (told := refused_by_system(why, "a file of the origin")):
         raise told from why
+    if isinstance(why, MemoryError) and is_short():
+        raise out_of_memory("reading a file of the origin") from why
     text = f"{type(why).__name__}: {why}" if isinstance(why, Exception) else str(why)
     return BadImage("corrupt_member", text[:200])
