@@ -42,8 +42,10 @@ def receipt_of_source(wildcards):
 
 
 def receipt_of_archives(wildcards):
-    """Receipt of the archives that the origin's images, or those that it varies, lie in."""
-    return receipt_of_source(wildcards) or receipt_of_origin(wildcards)
+    """Receipt of the archives that images are read from: the origin's, or those of the one that it varies."""
+    if CATALOGUE.card(wildcards.origin)["kind"] == "archive":
+        return receipt_of_origin(wildcards)
+    return receipt_of_source(wildcards)
 
 
 def index_of_source(wildcards):

@@ -2,7 +2,8 @@
 
 In:  a pick list, and what the origin's kind needs: archives, the web, a model, or a service.
 Out: results/<dataset>/origins/<origin>/<shard>.parquet, rows of record.TAKEN. One rule per kind,
-     one contract: after this step nobody asks where a picture came from.
+     one contract: after this step nobody asks where a picture came from. The receipts of archives are `ancient`:
+     the pick list says what it reads of them, and a shard that reads no changed file stays.
 Archives that can only be read from front to back are read once for all shards of the origin: what
 was drawn of them lies in unrolled.zip. This is a checkpoint, so that after a larger draw only the
 shards whose list changed are taken anew; as an `ancient` input it would hide what shards are missing.
@@ -34,7 +35,7 @@ checkpoint unroll_origin:
 rule adopt_shard:
     input:
         picks=pick_of_adopted,
-        receipt=receipt_of_origin,
+        receipt=ancient(receipt_of_origin),
     output:
         shard="results/{dataset}/origins/{origin}/{prefix}-{tens}{place}.parquet",
     log:
@@ -91,7 +92,7 @@ rule generate_shard:
         picks=pick_of_unrolled,
         model=receipt_of_model,
         prior=receipt_of_prior,
-        source=receipt_of_source,
+        source=ancient(receipt_of_source),
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
     log:
@@ -120,7 +121,7 @@ rule generate_shard:
 rule request_shard:
     input:
         picks=pick_of_unrolled,
-        source=receipt_of_source,
+        source=ancient(receipt_of_source),
     output:
         shard="results/{dataset}/origins/{origin}/{shard}.parquet",
     log:

@@ -12,5 +12,6 @@ with job(snakemake.log[0], "draw", snakemake.wildcards.origin) as progress:
         drawn=snakemake.output.drawn,
         picks=snakemake.output.picks,
         members=snakemake.input.get("members") or None,
+        receipt=snakemake.input.get("receipt") or None,
         progress=progress,
     )

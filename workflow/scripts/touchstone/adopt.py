@@ -14,8 +14,9 @@ from touchstone.images import BadImage
 from touchstone.listing import path_of
 from touchstone.progress import Progress, size
 from touchstone.shards import append_rows, is_full, read_picks, shard_writer, taken
+from touchstone.sources import members_by_file
 from touchstone.suffixes import is_streamed
-from touchstone.unroll import Ration, Unrolled, members_by_file
+from touchstone.unroll import Ration, Unrolled
 
 IN_MEMORY = 500_000_000  # bytes of images that wait for their row; what is more waits on disk beside the shard
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from touchstone.errors import TouchstoneError
-from touchstone.files import replacing
+from touchstone.files import read_json, replacing
 from touchstone.members import is_member
 from touchstone.parts import numbered
 from touchstone.progress import Progress
 from touchstone.record import ITEM
+from touchstone.sources import Sources
 from touchstone.versions import SEALED, read_table
 
 DRAWN = pa.schema([ITEM.field("id"), ("part", pa.string()), ("rank", pa.int64()), ("shard", pa.string()), ("row", pa.int32())])
@@ -39,6 +41,7 @@ def draw_origin(
     picks: str,
     progress: Progress,
     members: str | None = None,
+    receipt: str | None = None,
 ) -> None:
     """Draw the wanted items and write one pick list per shard.
 
@@ -52,11 +55,13 @@ def draw_origin(
         picks: Folder of the pick lists ``<part>-<number>.parquet``, rows of ``PICK`` in rank order; a
             list is empty if the origin holds fewer items than were to be drawn.
         members: Table of ids that are to be drawn before all others, if the dataset names its members.
+        receipt: Describes the archives that the items' images lie in. A list then holds a checksum of what it reads of
+            them, so that of a changed archive only those lists change that read it.
 
     Raises:
         TouchstoneError: The origin holds no item at all of a part.
     """
-    table = read_table(index, "index")
+    table, sources = read_table(index, "index"), Sources(read_json(receipt)["files"]) if receipt else None
     everything = []
     progress.start(sum(part["drawn"] for part in parts))
     for part in parts:
@@ -89,9 +94,15 @@ def draw_origin(
         )
         picked = rows.append_column(PICK.field("rank"), pa.array(rank)).cast(PICK)
         for number, shard in enumerate(numbered(part["drawn"], shard_items, part["key"])):
+            here = picked.slice(number * shard_items, shard_items)
+            here = here.replace_schema_metadata({"files": _digest(sources.read_by(here))} if sources else None)
             with replacing(Path(picks, f"{shard}.parquet")) as temporary:
-                pq.write_table(picked.slice(number * shard_items, shard_items), temporary, compression="zstd")
+                pq.write_table(here, temporary, compression="zstd")
         progress.advance(len(rows))
     with replacing(drawn) as temporary:
         pq.write_table(pa.concat_tables(everything), temporary, **SEALED)
     progress.finish()
+
+
+def _digest(value: list) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from touchstone.containers import is_container, open_container
+from touchstone.containers import open_container
 from touchstone.containers.base import Contents
 from touchstone.containers.zip import Zip
 from touchstone.errors import TouchstoneError
@@ -25,6 +25,7 @@ from touchstone.files import bytes_read, read_json, replacing
 from touchstone.images import BadImage
 from touchstone.listing import path_of
 from touchstone.progress import Progress, size
+from touchstone.sources import members_by_file
 from touchstone.suffixes import is_streamed
 
 LOST = "lost.json"  # [[reason, detail, keys], ...] of members that could not be read
@@ -102,15 +103,6 @@ class Ration:
             return data
         self.left -= len(data)
         return data if self.left >= 0 else BadImage("too_many_bytes", "its archive holds a hundred times its own bytes")
-
-
-def members_by_file(wanted: list[dict], files: list[dict]) -> dict[str, dict[str, list[int]]]:
-    """``{file of the card: {member: rows of wanted that show it}}``; without a file it is the first container."""
-    default = next((file["name"] for file in files if is_container(file["name"])), "")
-    by_file: dict[str, dict[str, list[int]]] = {}
-    for row, pick in enumerate(wanted):
-        by_file.setdefault(pick["source_file"] or default, {}).setdefault(pick["source_member"], []).append(row)
-    return by_file
 
 
 class Unrolled:
