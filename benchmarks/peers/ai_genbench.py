@@ -18,7 +18,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import yaml
 from benchmarks.measuring import Spent, cores, machine, spent_by, write
-from benchmarks.peers.trees import GENIMAGE, SFHQ, SPARE, change_faces, write_trees
+from benchmarks.peers.trees import GENIMAGE, SFHQ, SPARE, change_archive, change_faces, write_trees
 from tests.building import Workplace
 
 NAMES = {
@@ -27,7 +27,8 @@ NAMES = {
 NAMES |= {"sfhq_t2i_feature": ["FLUX 1 Schnell", "FLUX 1 Dev", "Stable Diffusion XL 1.0"]}
 GENERATORS = len(GENIMAGE) + len(SFHQ)
 PROCESSES = 8  # of AI-GenBench, as its entry point has it
-RACES = ("fresh build", "second build, nothing changed", "rebuild, one origin changed")
+RACES = ("fresh build", "second build, nothing changed", "rebuild, one origin changed", "rebuild, one archive replaced")
+CHANGES = {RACES[2]: change_faces, RACES[3]: change_archive}
 ABOUT = """\
 `python -m benchmarks.peers.ai_genbench`, {date}, on {machine}; AI-GenBench with its {processes} processes, one run each.
 {images:,} images, half of them fakes of ten generators: GenImage in its seven zips (PNG), SFHQ-T2I and COCO loose (JPEG), each
@@ -41,9 +42,10 @@ their code. For it Touchstone starts Snakemake, decodes and hashes every image, 
 and writes a manifest; the row below has what AI-GenBench has nothing like: audits of leaks and shortcuts, report, dataset card.
 AI-GenBench decodes the fakes, encodes those from zips anew, and reads no more than the headers of the real images, which it
 takes from a list it is given. Its stages took, in the fresh build: {stages}. One origin changed: a third of SFHQ-T2I is other
-images. AI-GenBench has no command for that; its folders of that origin, of the merged fakes and of the reals are deleted, and
-it is run again. Its finished dataset is deleted before each build: while it exists, AI-GenBench does not start. Touchstone is
-told by raising `revision` in the origin's card.
+images; one archive replaced: so are those of one of GenImage's seven zips. AI-GenBench has no command for that; its folders of
+that origin, of the merged fakes and of the reals are deleted, and it is run again. Its finished dataset is deleted before each
+build: while it exists, AI-GenBench does not start. Touchstone is told by raising `revision` in SFHQ-T2I's card, whose files lie
+in a folder without checksums, and by `--forcerun` with GenImage's receipt.
 """
 
 
@@ -65,14 +67,10 @@ def prepare_ours(folder: Path, trees: Path, count: int) -> Workplace:
     return place
 
 
-def build_ours(place: Workplace, target: str = "results/race/manifest.parquet") -> Spent:
-    """One call of the workflow with all cores."""
-    return spent_by([*place.command(target, "--quiet", "all"), "--cores", str(cores())], place.folder / "log")
-
-
-def change_ours(place: Workplace) -> None:
-    """Say that an origin has changed."""
-    place.edit("origins/sfhq_t2i.yaml", recipe__revision=2)
+def build_ours(place: Workplace, target: str = "results/race/manifest.parquet", again: str = "") -> Spent:
+    """One call of the workflow with all cores; the file ``again`` is made anew."""
+    forced = ["--forcerun", again] if again else []
+    return spent_by([*place.command(target, "--quiet", "all", *forced), "--cores", str(cores())], place.folder / "log")
 
 
 def prepare_theirs(folder: Path, trees: Path, count: int) -> Path:
@@ -105,9 +103,10 @@ def build_theirs(folder: Path, python: Path, checkout: Path) -> Spent:
     return spent_by(command, folder / "log", environment=environment)
 
 
-def change_theirs(folder: Path) -> None:
+def change_theirs(folder: Path, race: str) -> None:
     """Delete what holds images of the changed origin."""
-    for path in [*folder.glob("intermediate/SFHQ-T2I"), *folder.glob("intermediate/*_complete_*")]:
+    origin = "SFHQ-T2I" if race == RACES[2] else "GenImage"
+    for path in [*folder.glob(f"intermediate/{origin}"), *folder.glob("intermediate/*_complete_*")]:
         shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -121,18 +120,21 @@ def race(options: argparse.Namespace, folder: Path) -> str:
     count = options.images // (2 * GENERATORS)
     trees = options.trees or folder / "trees"
     if trees.exists():
-        change_faces(trees, options.photos, count, again=0)  # an earlier race left others
+        for change in CHANGES.values():
+            change(trees, options.photos, count, again=0)  # an earlier race left others
     else:
         write_trees(trees, options.photos, count)
     size = sum(path.stat().st_size for path in trees.rglob("*") if path.is_file()) / 1e9
     ours, theirs = prepare_ours(folder / "ours", trees, count), prepare_theirs(folder / "theirs", trees, count)
     lines = ["| | | wall | CPU | memory | written |", "|---|---|--:|--:|--:|--:|"]
     for name in RACES:
+        if name in CHANGES:
+            CHANGES[name](trees, options.photos, count)
+            change_theirs(theirs, name)
         if name == RACES[2]:
-            change_faces(trees, options.photos, count)
-            change_ours(ours)
-            change_theirs(theirs)
-        spent = {"Touchstone, dataset": build_ours(ours), "Touchstone, audits and report": build_ours(ours, "all")}
+            ours.edit("origins/sfhq_t2i.yaml", recipe__revision=2)
+        again = "resources/receipts/genimage.json" if name == RACES[3] else ""
+        spent = {"Touchstone, dataset": build_ours(ours, again=again), "Touchstone, audits and report": build_ours(ours, "all")}
         spent["AI-GenBench"] = build_theirs(theirs, options.python, options.checkout)
         if name == RACES[0]:
             took = ", ".join(f"{stage} {seconds:.0f} s" for stage, seconds in stages(theirs).items() if stage != "rows")

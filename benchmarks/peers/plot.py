@@ -33,7 +33,8 @@ GROUPS = {
     "Against AI-GenBench's own code": [
         Race("fresh build", "ai_genbench", "fresh build", 2, aim=5, below=3),
         Race("nothing changed", "ai_genbench", "second build", 2, below=3),
-        Race("one origin changed", "ai_genbench", "rebuild", 2, aim=50, below=3),
+        Race("one origin changed", "ai_genbench", "rebuild, one origin", 2, aim=50, below=3),
+        Race("one archive replaced", "ai_genbench", "rebuild, one archive", 2, aim=50, below=3),
     ],
     "Against other peers": [
         Race("img2dataset, web with latency", "scraping", "50-200 ms | img2dataset alone", 6),

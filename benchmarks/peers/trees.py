@@ -61,17 +61,22 @@ def change_faces(folder: Path, photos: Path, per_generator: int, again: int = 1)
     _faces(folder / "sfhq_t2i", photos, SFHQ[1], round(per_generator * SPARE), again)
 
 
+def change_archive(folder: Path, photos: Path, per_generator: int, again: int = 1) -> None:
+    """Put other images into the archive of one of the seven generators of GenImage; with ``again=0`` the first ones."""
+    _zip(folder / "genimage", photos, "Midjourney", round(per_generator * SPARE), again)
+
+
 def write_captions(path: Path, images: list[dict], captions: list[dict]) -> None:
     """A caption file of COCO."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"images": images, "annotations": captions}), encoding="utf-8")
 
 
-def _zip(folder: Path, photos: Path, name: str, count: int) -> None:
+def _zip(folder: Path, photos: Path, name: str, count: int, again: int = 0) -> None:
     archive, pattern, side = GENIMAGE[name]
     (folder / name).mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(folder / name / f"{archive}.zip", "w") as target:
-        for number, image in enumerate(crops(photos, name, count, (side, side))):
+        for number, image in enumerate(crops(photos, f"{name} {again}" if again else name, count, (side, side))):
             member = f"{archive}/train/ai/{pattern.format(cls=number % 1000, n=number)}.png"
             target.writestr(zipfile.ZipInfo(member), encoded(image, "PNG", compress_level=1))
 
