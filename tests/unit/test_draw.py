@@ -11,6 +11,7 @@ import pytest
 
 from touchstone.draw import DRAWN, PICK, draw_origin, rank_keys
 from touchstone.errors import TouchstoneError
+from touchstone.files import write_json
 from touchstone.progress import Progress
 from touchstone.record import ITEM, empty_item, table_of
 
@@ -24,7 +25,9 @@ def numbered_items(count: int, generator: str = "", **fields) -> list[dict]:
     return [{"id": f"mine/{generator}{number:05d}", "generator": generator, **fields} for number in range(count)]
 
 
-def draw(folder: Path, index: str, drawn: int, shard_items: int = 10, seed: int = 1, parts: list[dict] | None = None):
+def draw(
+    folder: Path, index: str, drawn: int, shard_items: int = 10, seed: int = 1, parts: list[dict] | None = None, **more: str
+):
     """Pick lists as ``{name: bytes}``, their rows, the table of what was drawn, and the log."""
     log = io.StringIO()
     draw_origin(
@@ -35,6 +38,7 @@ def draw(folder: Path, index: str, drawn: int, shard_items: int = 10, seed: int 
         drawn=str(folder / "draw.parquet"),
         picks=str(folder / "picks"),
         progress=Progress("draw", "mine", streams=(log,)),
+        **more,
     )
     files = {path.name: path.read_bytes() for path in sorted((folder / "picks").iterdir())}
     picks = [row for data in files.values() for row in pq.read_table(io.BytesIO(data)).to_pylist()]
@@ -93,6 +97,22 @@ def test_variations_are_drawn_together_with_their_real_images(tmp_path):
     parts = [{"key": "v", "name": "V", "drawn": 40}]
     _, varied, _, _ = draw(tmp_path / "b", index_of(tmp_path / "v.parquet", *pairs), 40, parts=parts)
     assert [row["paired_real_images"] for row in varied] == [[row["id"]] for row in real]
+
+
+def test_a_list_changes_with_the_archives_it_reads_and_with_no_others(tmp_path):
+    items = numbered_items(10, "A", source_file="a.zip") + numbered_items(10, "B", source_file="b.zip")
+    index = index_of(tmp_path / "i.parquet", *items)
+    parts = [{"key": key, "name": key.upper(), "drawn": 10} for key in "ab"]
+
+    def lists(**checksums: str) -> dict[str, bytes]:
+        files = [{"name": f"{key}.zip", "path": f"x/{key}.zip", "size": 1, "sha256": value} for key, value in checksums.items()]
+        write_json(tmp_path / "receipt.json", {"files": files})
+        return draw(tmp_path, index, 0, parts=parts, receipt=str(tmp_path / "receipt.json"))[0]
+
+    before, after = lists(a="1", b="1"), lists(a="1", b="2")
+    assert before["a-00000.parquet"] == after["a-00000.parquet"]
+    assert before["b-00000.parquet"] != after["b-00000.parquet"]
+    assert lists(a="1", b="1", names="3") == before
 
 
 def test_several_variations_of_one_image_stand_side_by_side(tmp_path):
