@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 
 from PIL import Image, ImageOps
 
@@ -15,7 +16,8 @@ LOSSLESS = {"WEBP": {"lossless": True, "quality": 0, "method": 0}, "PNG": {"comp
 def decode(data: bytes) -> Image.Image:
     """The image as RGB, upright as its EXIF says, transparency on white, 16 bits scaled to 8."""
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    image = ImageOps.exif_transpose(image)
+    with suppress(Exception):  # an EXIF that nobody can read turns nothing, and the decoder throws nearly anything
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
         image = image.point(lambda value: value / 256).convert("L")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

@@ -5,11 +5,11 @@ Imported when planning, so it needs the standard library only.
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from pathlib import Path
 
 from touchstone.errors import TouchstoneError
+from touchstone.files import read_json
 
 
 @cache
@@ -29,7 +29,7 @@ def require_staged(receipt: str, placed: str | None = None) -> None:
     path = Path(receipt)
     if not path.exists():
         return
-    for name, file, size in _files(json.loads(path.read_text(encoding="utf-8"))):
+    for name, file, size in _files(read_json(path)):
         if placed and not file.exists() and Path(placed, name).exists():
             continue
         if not file.exists() or (size is not None and file.is_file() and file.stat().st_size != size):

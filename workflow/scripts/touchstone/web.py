@@ -127,7 +127,7 @@ def read_document(url: str, **waiting: object) -> dict:
 
     try:
         return patiently(read, url, **waiting)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TouchstoneError(f"the answer is not JSON: {error}", where=url, mend="run again later") from None
 
 

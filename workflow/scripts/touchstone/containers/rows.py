@@ -104,7 +104,7 @@ class ArrowRows(_Rows):
             self.counts = [sum(batch.num_rows for batch in _batches(file)) for file in self.files]
             with pa.memory_map(str(self.files[0])) as file:
                 self.columns = image_columns(pa.ipc.open_stream(file).schema)
-        except (*DAMAGE, KeyError, TypeError, IndexError) as error:
+        except (*DAMAGE, KeyError, TypeError, IndexError, RecursionError) as error:
             raise _bad(path, error) from None
         self.n_rows = sum(self.counts)
 
