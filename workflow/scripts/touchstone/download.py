@@ -170,6 +170,8 @@ def _receive(
                 chunk = answer.read(CHUNK)
             except http.client.IncompleteRead as error:
                 chunk, broken = error.partial, error
+            except ValueError as error:  # http.client takes a chunk of less than no bytes for one
+                chunk, broken = b"", http.client.HTTPException(f"a chunk that cannot be: {error}")
             if not chunk:
                 break
             if limit is not None and have + len(chunk) > limit:
