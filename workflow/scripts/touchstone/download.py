@@ -170,7 +170,7 @@ def _receive(
                 chunk = answer.read(CHUNK)
             except http.client.IncompleteRead as error:
                 chunk, broken = error.partial, error
-            except ValueError as error:  # http.client takes a chunk of less than no bytes for one
+            except (ValueError, OverflowError) as error:  # http.client takes any number for the length of a chunk
                 chunk, broken = b"", http.client.HTTPException(f"a chunk that cannot be: {error}")
             if not chunk:
                 break

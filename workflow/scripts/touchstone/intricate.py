@@ -41,6 +41,6 @@ def _has_too_many_pages(data: bytes) -> bool:
                 return False
             (entries,) = struct.unpack_from(order + count, data, at)
             (at,) = struct.unpack_from(order + place, data, at + struct.calcsize(order + count) + entries * entry)
-    except struct.error:  # it leads beyond the end, which the decoder will tell
+    except (struct.error, OverflowError):  # it leads beyond the end, which the decoder will tell
         return False
     return True
