@@ -170,8 +170,6 @@ def _receive(
                 chunk = answer.read(CHUNK)
             except http.client.IncompleteRead as error:
                 chunk, broken = error.partial, error
-            except (ValueError, OverflowError) as error:  # http.client takes any number for the length of a chunk
-                chunk, broken = b"", http.client.HTTPException(f"a chunk that cannot be: {error}")
             if not chunk:
                 break
             if limit is not None and have + len(chunk) > limit:

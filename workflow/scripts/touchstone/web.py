@@ -123,7 +123,8 @@ def read_document(url: str, **waiting: object) -> dict:
 
     def read() -> dict:
         with ask(url, {"Accept": "application/json"}) as answer:
-            return json.loads(answer.read(SMALL))
+            text = answer.read(SMALL)
+        return json.loads(text)
 
     try:
         return patiently(read, url, **waiting)
@@ -158,7 +159,8 @@ def ask(url: str, headers: dict, token: str | None = None) -> Iterator[http.clie
         raise Again(error.reason) from None
     except http.client.InvalidURL:  # its message tells all of it
         raise Refused("it is no address that can be sent", where=url, mend="correct `source` in the card") from None
-    except (TimeoutError, ConnectionError, http.client.HTTPException) as error:
+    # http.client takes any number for the length of a chunk, and then reads so many bytes.
+    except (TimeoutError, ConnectionError, http.client.HTTPException, ValueError, OverflowError) as error:
         raise Again(error) from None
 
 
