@@ -39,6 +39,11 @@ def test_of_a_folder_its_size_counts_or_the_checksums_of_what_is_read():
     folder = {"name": "images/", "path": "x/images", "size": 9, "items": 3}
     assert told([folder, A], ("images/", "1.png")) == [{"name": "images/", "size": 9, "items": 3}]
     assert told([folder, A], ("images/below.zip", "1.png")) == [{"name": "images/", "size": 9, "items": 3}]
+    beside = {"name": "images/below.csv", "path": "x/below.csv", "size": 1, "sha256": "dd"}  # no volume of it, but who knows
+    assert told([beside, folder], ("images/below.zip", "1.png")) == [
+        told([folder], ("images/", "1.png"))[0],
+        told([beside], (beside["name"], ""))[0],
+    ]
     before, after = (
         folder | {"contents": {"1.png": "git:a", "2.png": f"git:{each}", "p.parquet": f"sha256:{each}"}} for each in "bc"
     )

@@ -51,7 +51,8 @@ class Sources:
         if source in self._folders:
             below = [source + member for member in members]
             return below if self._told.keys() >= set(below) else [source]
-        return self._volumes.get(_stem(source)) or [name for name in self._folders if source.startswith(name)]
+        around = [] if source in self._told else [name for name in self._folders if source.startswith(name)]
+        return [*self._volumes.get(_stem(source), []), *around]
 
 
 def _stem(name: str) -> str:
