@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.metrics import roc_auc_score
-from sklearn.tree import DecisionTreeClassifier
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 FOLDS = 5
 FEWEST = 10  # images of a class, in as many groups, below which nothing can be said
@@ -32,6 +30,15 @@ def probe(features: np.ndarray, label: np.ndarray, group: np.ndarray, seed: int,
     """
     if any(len(np.unique(group[label == value])) < FEWEST for value in (0, 1)):
         return None
+    counts = int((label == 1).sum()), int((label == 0).sum())
+    features = features[:, (features != features[:1]).any(axis=0)]  # NaN differs from NaN, which costs time and no more
+    if not features.shape[1]:
+        return interval(0.5, *counts)
+    # scikit-learn takes a second to import, which jobs that only read a probe's result need not wait for.
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+    from sklearn.tree import DecisionTreeClassifier
+
     scores = np.empty(len(label))
     fold = folds(label, group, seed)
     model = DecisionTreeClassifier(max_leaf_nodes=16, min_samples_leaf=5, class_weight="balanced", random_state=seed)
@@ -40,13 +47,19 @@ def probe(features: np.ndarray, label: np.ndarray, group: np.ndarray, seed: int,
             max_iter=60, max_leaf_nodes=15, min_samples_leaf=5, class_weight="balanced", early_stopping=False, random_state=seed
         )
     # One thread: the order of sums changes with their number, and on a busy machine OpenMP's threads wait for each other.
-    with threadpool_limits(1), warnings.catch_warnings():
+    with _pools().limit(limits=1), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Bins whose width are too small")  # of features that hardly vary
         for number in range(FOLDS):
             train, test = fold != number, fold == number
             seen = features if simple else _coarse(features, train)
             scores[test] = model.fit(seen[train], label[train]).predict_proba(seen[test])[:, 1]
-    return interval(float(roc_auc_score(label, scores)), int((label == 1).sum()), int((label == 0).sum()))
+    return interval(float(roc_auc_score(label, scores)), *counts)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    """Of the libraries that are loaded by now, scikit-learn's among them; to look for them takes as long as a small tree."""
+    return ThreadpoolController()
 
 
 def _coarse(features: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -6,11 +6,15 @@ is installed, so it must not be; its frequency-domain scheme is decoded here.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy.stats import binom
 
 SCALE = 36  # of the library's default for the second channel
 BLOCK = 4
+# OpenCV's BGR2YUV, of red, green and blue: U = 0.492 (B - Y) + 128.
+TO_U = (0.492 * (np.array([0, 0, 1]) - np.array([0.299, 0.587, 0.114]))).astype(np.float32)
 # Messages as bits, the first one first. Sources: watermark.py of diffusers' SDXL pipeline;
 # scripts/txt2img.py of CompVis/stable-diffusion and Stability-AI/stablediffusion; cli of black-forest-labs/flux.
 MARKS = {
@@ -40,7 +44,7 @@ def mark_of(pixels: np.ndarray) -> tuple[str, float]:
         place = np.arange(len(bits)) % len(wanted)
         votes, counts = np.bincount(place, bits), np.bincount(place)
         right = int(((votes / counts * 255 > 127) == wanted).sum())
-        certain = binom.sf(right - 1, len(wanted), 0.5) < CHANCE
+        certain = right >= _least(len(wanted))
         best = max(best, (name if certain else "", right / len(wanted)), key=lambda found: (bool(found[0]), found[1]))
     return best
 
@@ -53,19 +57,18 @@ def raw_bits(pixels: np.ndarray) -> np.ndarray:
     Source: maxDct.py of invisible-watermark 0.2.0.
     """
     height, width = (side // 4 * 4 for side in pixels.shape[:2])
-    red, green, blue = (pixels[:height, :width, channel] for channel in range(3))
-    # OpenCV's BGR2YUV: U = 0.492 (B - Y) + 128, rounded and clipped to a byte. In place: a picture's floats are many.
-    chroma = 0.299 * red
-    chroma += 0.587 * green
-    chroma += 0.114 * blue
-    np.subtract(blue, chroma, out=chroma)
-    chroma *= 0.492
+    chroma = pixels[:height, :width].astype(np.float32) @ TO_U
     chroma += 128
     np.clip(np.rint(chroma, out=chroma), 0, 255, out=chroma)
-    band = (chroma[0::2, 0::2] + chroma[0::2, 1::2] + chroma[1::2, 0::2] + chroma[1::2, 1::2]) / 2
+    pairs = chroma[0::2] + chroma[1::2]
+    band = (pairs[:, 0::2] + pairs[:, 1::2]) / 2
     rows, columns = (side // BLOCK for side in band.shape)
-    blocks = (
-        band[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK * BLOCK)
-    )
-    rest = np.abs(blocks[:, 1:])
-    return (rest.max(axis=1, initial=0) % SCALE) > SCALE / 2
+    blocks = np.abs(band[: rows * BLOCK, : columns * BLOCK]).reshape(rows, BLOCK, columns, BLOCK)
+    blocks[:, 0, :, 0] = 0
+    return (blocks.max(axis=1).max(axis=2).ravel() % SCALE) > SCALE / 2
+
+
+@cache
+def _least(bits: int) -> int:
+    """How many of so many bits must be right, for it not to be chance."""
+    return int(binom.isf(CHANCE, bits, 0.5)) + 1
