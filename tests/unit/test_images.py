@@ -306,6 +306,12 @@ def test_too_many_pixels_are_refused_before_anything_is_decoded():
     assert time.monotonic() - started < 1
 
 
+def test_so_are_sides_that_no_picture_has(picture):
+    assert measure(picture("PNG", size=(65_535, 3)))["width"] == 65_535
+    with pytest.raises(BadImage, match="too_many_pixels"):
+        measure(picture("PNG", size=(65_536, 3)))
+
+
 def test_the_pixel_limit_is_a_limit_not_a_strict_one(picture):
     data = picture("PNG", size=(50, 40))
     assert measure(data, max_pixels=2000)["width"] == 50

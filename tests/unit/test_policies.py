@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from touchstone.pack import READ
-from touchstone.policies import Policy, count_formats, sentence
+from touchstone.policies import LONGEST, Policy, count_formats, longest_side, sentence
 from touchstone.record import PACKED, SELECTED, empty_item, table_of
 
 
@@ -54,6 +54,25 @@ def test_one_encoding_for_both_classes_leaves_no_trace_of_the_class(taken, kind,
         assert row["n_bytes"] == len(row["image"]["bytes"])
         assert row["image"]["path"].endswith({"JPEG": ".jpg", "WEBP": ".webp", "PNG": ".png"}[kind])
     assert fakes[0]["processing"].startswith("centred square, 32 pixels, ")
+
+
+@pytest.mark.parametrize("kind", LONGEST)
+def test_the_longest_side_that_can_be_written_is_known(taken, kind):
+    images = {"encoding": kind, "quality": 80}
+    most = longest_side(images)
+    assert done(Policy(images), taken(1, 1, size=(most, 2)))[0]["width"] == most
+    with pytest.raises((OSError, ValueError)):
+        Policy(images).apply(taken(1, 1, size=(most + 1, 2)))
+    assert longest_side(images | {"longest": 512}) is None
+    assert longest_side({"encoding": "PNG"}) is longest_side({"encoding": "original"}) is None
+    assert longest_side({"encoding": "match"}) == min(LONGEST.values())
+
+
+def test_what_we_encode_may_have_more_bytes_than_what_we_take(taken, monkeypatch):
+    table = taken(1, 0, "JPEG", (300, 300), quality=60)
+    monkeypatch.setattr("touchstone.images.measure.__defaults__", (100_000_000, 50_000))
+    row = done(Policy({"encoding": "PNG"}), table)[0]
+    assert row["n_bytes"] == len(row["image"]["bytes"]) > 50_000
 
 
 def test_longer_sides_are_shrunk_and_small_images_are_not_enlarged(taken):

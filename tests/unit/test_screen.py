@@ -53,13 +53,14 @@ class Place:
         if path not in self.shards:
             self.shards.append(path)
 
-    def screen(self, shards: list[str] | None = None, **limits: int) -> list[dict]:
+    def screen(self, shards: list[str] | None = None, images: dict | None = None, **limits: int) -> list[dict]:
         out = str(self.folder / "screen.parquet")
         screen(
             drawn=self.drawn,
             shards=shards or self.shards,
             takedown=[str(path) for path in self.takedown],
             limits=LIMITS | limits,
+            images=images or {"encoding": "original"},
             seed=SEED,
             out=out,
             progress=self.progress,
@@ -134,6 +135,14 @@ def test_the_shorter_side_decides_and_the_limit_itself_is_enough(place, picture)
     sizes = [(32, 32), (31, 500), (500, 31), (32, 33), (8, 8)]
     place.add("a", [picture(size=size, seed=number) for number, size in enumerate(sizes)])
     assert verdicts(place.screen()) == {f"a/{number}": ("screen", "too_small") for number in (1, 2, 4)}
+
+
+def test_what_the_encoding_cannot_hold_is_rejected(place, picture):
+    place.add("a", [picture("PNG", size=size, seed=size[1]) for size in ((16_383, 32), (33, 16_384), (34, 34))])
+    assert verdicts(place.screen(images={"encoding": "WEBP"})) == {"a/1": ("screen", "too_long")}
+    assert verdicts(place.screen(images={"encoding": "match"})) == {"a/1": ("screen", "too_long")}
+    for images in ({"encoding": "original"}, {"encoding": "JPEG", "quality": 90}, {"encoding": "WEBP", "square": 64}):
+        assert verdicts(place.screen(images=images)) == {}
 
 
 def test_a_picture_that_many_addresses_give_is_a_placeholder_and_not_one_copy_is_kept(place, picture):

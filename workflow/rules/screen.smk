@@ -26,6 +26,7 @@ rule screen:
         runtime=growing(60),
     params:
         limits=CATALOGUE.dataset["screen"],
+        images=CATALOGUE.dataset["images"],
         seed=CATALOGUE.dataset["seed"],
     script:
         "../scripts/screen.py"

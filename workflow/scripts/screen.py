@@ -9,6 +9,7 @@ with job(snakemake.log[0], "screen", "") as progress:
         shards=snakemake.input.shards,
         takedown=snakemake.input.get("takedown", []),
         limits=snakemake.params.limits,
+        images=snakemake.params.images,
         seed=snakemake.params.seed,
         out=snakemake.output.screen,
         progress=progress,

@@ -1,7 +1,7 @@
 """What can be measured on an image's encoded bytes, once, when it is taken.
 
-The bytes are untrusted: the format is sniffed from an allow-list, the size in pixels is known
-before anything is decoded, and whatever the decoder throws becomes a reason.
+The bytes are untrusted: the format is sniffed from an allow-list, the size is known before anything is decoded,
+and whatever the decoder throws becomes a reason.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from touchstone.memory import is_short
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
+MAX_SIDE = 65_535  # of a JPEG; what is longer is no picture, and scaling it takes many times as long as its pixels
 MAX_BYTES = 100_000_000
 LARGE = 16_000_000  # pixels; of such images one is decoded at a time, whatever the threads
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
@@ -69,7 +70,7 @@ def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTE
             raise BadImage("unreadable", f"starts with {data[:16]!r}" if data else "empty") from None
         except Exception as error:  # a hostile header can raise nearly anything
             raise _refused("unreadable", error) from None
-        if image.width * image.height > max_pixels:
+        if image.width * image.height > max_pixels or max(image.size) > MAX_SIDE:
             raise BadImage("too_many_pixels", f"{image.width} x {image.height}")
         try:
             with _one_large if image.width * image.height > LARGE else nullcontext():
@@ -115,8 +116,7 @@ def perceptual_hash(image: Image.Image) -> int:
 def jpeg_quality(tables: dict[int, list[int]]) -> int | None:
     """Quality (1-100) of the IJG encoder whose luminance table is nearest to the image's.
 
-    Exact for files saved by libjpeg with its standard tables; source: jpeg_set_quality in
-    libjpeg's jcparam.c and table K.1 of ITU-T T.81.
+    Exact for files saved by libjpeg with its standard tables; source: jpeg_set_quality in libjpeg's jcparam.c, T.81's table K.1.
     """
     if not tables:
         return None

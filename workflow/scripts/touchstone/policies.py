@@ -26,6 +26,7 @@ ORIGINAL, MATCH = "original", "match"
 FORMATS = pa.schema(
     [("format", pa.string()), ("jpeg_quality", pa.int32()), ("chroma_subsampling", pa.string()), ("images", pa.int64())]
 )
+LONGEST = {"JPEG": 65_500, "WEBP": 16_383}  # pixels of a side that libjpeg and libwebp can write
 LOSSY_WEBP = 80  # Pillow's own; the quality of a WebP cannot be read off its bytes
 Target = tuple[str, int | None, str]  # encoding, quality (None is lossless), chroma subsampling of a JPEG
 
@@ -90,9 +91,16 @@ class Policy:
         done.append(" ".join(filter(None, (kind, str(quality or "lossless"), subsampling if kind == "JPEG" else ""))))
         data = encode(image, kind, quality, subsampling)
         path = f"{row['image']['path'].rpartition('.')[0]}.{suffix(kind)}"
-        facts = {name: None for name in FACTS.names} | measure(data)
+        facts = {name: None for name in FACTS.names} | measure(data, max_bytes=len(data))
         processed = {"image": {"bytes": data, "path": path}, "processing": ", ".join(done), "origin_sha256": row["sha256"]}
         return row | facts | processed | {"marks": marks_of(data)}
+
+
+def longest_side(images: dict) -> int | None:
+    """Pixels of the longest side that the policy ``images`` can write; None if it can write any, or shrinks them first."""
+    if images.keys() & {"square", "longest"}:
+        return None
+    return min(LONGEST.values()) if images["encoding"] == MATCH else LONGEST.get(images["encoding"])
 
 
 def _alike(row: dict) -> Target:

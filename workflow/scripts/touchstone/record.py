@@ -167,14 +167,13 @@ MANIFEST = pa.schema(
 
 TAKEN_OK, KEPT, REJECTED = "taken", "kept", "rejected"
 
-# Every reason an item can be rejected for: (who is to blame, what it means). `fault` counts
-# towards the gate on rejected items; `choice` is a rule of the dataset doing its work.
+# Why items are rejected: (who is to blame, what it means). `fault` counts at the gate, `choice` is the dataset's own rule.
 REASONS: dict[str, tuple[str, str]] = {
     "missing_member": ("fault", "the archive or folder has no such member"),
     "corrupt_member": ("fault", "the archive's own checksum does not fit the member"),
     "unreadable": ("fault", "the bytes are not an image of an allowed format"),
     "truncated": ("fault", "the image ends before its last pixel"),
-    "too_many_pixels": ("fault", "more pixels than the limit, not decoded"),
+    "too_many_pixels": ("fault", "more pixels, or a longer side, than the limit; not decoded"),
     "too_many_bytes": ("fault", "more bytes than the limit, not decoded"),
     "http_error": ("fault", "the server answered with an error status"),
     "not_reached": ("fault", "no answer: name, connection, time-out, broken off or redirect loop"),
@@ -191,6 +190,7 @@ REASONS: dict[str, tuple[str, str]] = {
     "blank": ("fault", "all pixels have the same value, as a safety checker leaves behind"),
     "taken_down": ("choice", "on the dataset's list of what must not be in it"),
     "too_small": ("choice", "a side is shorter than the dataset's min_side"),
+    "too_long": ("choice", "a side is longer than the dataset's encoding can hold"),
     "exact_duplicate": ("choice", "the same pixels are kept under another id"),
     "spare": ("choice", "drawn in reserve and not needed"),
     "not_redistributable": ("choice", "its origin does not allow, or not state, that it may be passed on"),

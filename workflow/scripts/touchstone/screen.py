@@ -20,6 +20,7 @@ from touchstone.duplicates import near_pairs
 from touchstone.errors import TouchstoneError
 from touchstone.files import replacing
 from touchstone.image_lists import on_list, read_list
+from touchstone.policies import longest_side
 from touchstone.progress import Progress
 from touchstone.record import REJECTED, SCREENED, TAKEN_OK
 from touchstone.shards import read_shard
@@ -29,7 +30,15 @@ FACTS = ["phash", "luma_std", "source_url"]  # needed here and not passed on
 
 
 def screen(
-    *, drawn: list[str], shards: list[str], takedown: list[str], limits: dict, seed: int, out: str, progress: Progress
+    *,
+    drawn: list[str],
+    shards: list[str],
+    takedown: list[str],
+    limits: dict,
+    images: dict,
+    seed: int,
+    out: str,
+    progress: Progress,
 ) -> None:
     """Write ``screen.parquet``: ``record.SCREENED`` for every drawn item.
 
@@ -38,6 +47,7 @@ def screen(
         shards: All take shards, ``<folder>/<origin>/<shard>.parquet``.
         takedown: Lists of images that must not be in the dataset, as ``image_lists.read_list`` reads them.
         limits: The dataset's ``screen``: ``min_side`` in pixels, ``near_duplicate_bits``, ``placeholder_addresses``.
+        images: The dataset's image policy; what it cannot write is rejected.
         seed: The dataset's seed; a group's key is the least hash of (seed, id) of its members.
 
     Raises:
@@ -53,6 +63,8 @@ def screen(
     state.reject(pc.equal(table["luma_std"], 0), "blank")
     short = pc.less(pc.min_element_wise(table["width"], table["height"]), limits["min_side"])
     state.reject(short, "too_small")
+    if (longest := longest_side(images)) is not None:
+        state.reject(pc.greater(pc.max_element_wise(table["width"], table["height"]), longest), "too_long")
     state.reject(_placeholders(table, state.open(), limits["placeholder_addresses"]), "placeholder")
     repeated, kept_as = _repetitions(table, state.open())
     state.reject(repeated, "exact_duplicate", kept_as)
