@@ -240,5 +240,4 @@ def test_a_summary_of_nothing_rejected(place):
         summary=str(place.folder / "summary.txt"),
     )
     text = (place.folder / "summary.txt").read_text(encoding="utf-8")
-    assert "1 items drawn = 1 kept + 0 rejected" in text
-    assert "warnings" not in text
+    assert "1 items drawn = 1 kept + 0 rejected\n\n    dataset" in text

@@ -105,8 +105,9 @@ def write_summary(*, ledger: str, manifest: str, gates: str, folder: str, summar
     total = sum(sum(counts.values()) for counts in kept.values())
     lines = [_line("kept", {"real": "real", "fake": "fake"})]
     lines += [_line(name, counts) for name, counts in kept.items()]
-    lines += ["", f"    {drawn:,} items drawn = {total:,} kept + {drawn - total:,} rejected", ""]
-    lines += [_line("rejected", {"real": "real", "fake": "fake"})]
+    lines += ["", f"    {drawn:,} items drawn = {total:,} kept + {drawn - total:,} rejected"]
+    if rejected:
+        lines += ["", _line("rejected", {"real": "real", "fake": "fake"})]
     lines += [_line(name, counts) for name, counts in sorted(rejected.items(), key=lambda pair: -sum(pair[1].values()))]
     warned = [entry for entry in read_json(gates) if entry["verdict"] == "warned"]
     if warned:
