@@ -11,6 +11,7 @@ from tests.pictures import drawing, encode
 
 from touchstone.chains import decode
 from touchstone.chains import encode as encoded
+from touchstone.upright import upright_size
 
 ORIENTATION = 0x0112
 
@@ -24,6 +25,7 @@ def test_an_image_is_turned_as_pillow_turns_it(kind, orientation):
     upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")
     assert np.array_equal(np.asarray(decode(data)), np.asarray(upright))
     assert upright.size == ((12, 20) if orientation in (5, 6, 7, 8) else (20, 12))
+    assert upright_size(Image.open(io.BytesIO(data))) == upright.size
     for other in ("JPEG", "PNG", "WEBP"):
         again = Image.open(io.BytesIO(encoded(decode(data), other, 90 if other != "PNG" else None)))
         again.load()

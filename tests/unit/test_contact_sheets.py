@@ -74,6 +74,18 @@ def test_thumbnails_are_the_same_pictures_reals_first(tmp_path):
         assert max(Image.open(io.BytesIO(row["webp"])).size) <= CELL
 
 
+def test_a_photograph_taken_on_its_side_is_shown_upright():
+    stored = Image.new("RGB", (60, 20), "red")
+    stored.paste("blue", (0, 0, 30, 20))  # the left half, which orientation 6 turns to the top
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    stored.save(file, "JPEG", exif=exif, quality=95)
+    shown = thumbnail(file.getvalue(), 60)
+    assert shown.size == (20, 60)
+    assert shown.getpixel((10, 5))[2] > 200 and shown.getpixel((10, 55))[0] > 200
+
+
 def test_every_sheet_is_labelled(tmp_path):
     make_dataset(tmp_path)
     for sheet in drawn(tmp_path).values():

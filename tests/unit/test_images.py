@@ -24,6 +24,7 @@ import touchstone
 from touchstone.demo.photos import COLLECTIONS
 from touchstone.images import FORMATS, BadImage, jpeg_quality, measure
 from touchstone.record import FACTS, REASONS
+from touchstone.upright import TURNS
 
 SCRIPTS = Path(touchstone.__file__).parents[1]
 
@@ -293,6 +294,17 @@ def test_an_animation_cut_behind_its_first_frame_gives_facts_or_a_reason(name):
     data = SMALL[name]
     for cut in range(len(data) // 3, len(data), 37):
         assert verdict(data[:cut]) in ("ok", "truncated", "unreadable")
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_a_photograph_taken_on_its_side_is_nearly_the_same_as_the_upright_one(orientation):
+    upright = drawing((160, 96), seed=4)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    back = {6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270}.get(orientation, TURNS[orientation])
+    stored = encode(upright.transpose(back), "PNG", exif=exif)
+    assert measure(stored)["phash"] == measure(encode(upright, "PNG"))["phash"]
+    assert measure(encode(upright.transpose(back), "PNG"))["phash"] != measure(stored)["phash"]
 
 
 # -- limits --------------------------------------------------------------------------------------

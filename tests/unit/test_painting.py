@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image, JpegImagePlugin
+from tests.pictures import encode as encoded
 
+from touchstone.chains import decode
 from touchstone.files import write_json
 from touchstone.images import BadImage
 from touchstone.painting import MODES, mode_of
 from touchstone.painting.batches import cut, sizes_of
 from touchstone.painting.encoding import encode
 from touchstone.painting.inpainting import finish, mask_of
-from touchstone.painting.reals import Real, Reals, canvas_of
+from touchstone.painting.reals import Real, Reals, as_sent, canvas_of
 from touchstone.painting.seeds import between, chance, chosen
 
 IDS = [f"mine/{number}" for number in range(3000)]
@@ -132,6 +135,35 @@ def test_a_real_image_lies_in_the_corner_of_its_canvas_and_is_made_smaller_only_
     assert (shown[70:] == shown[69]).all()
     assert all(isinstance(each, BadImage) and each.reason == "unusable_source" for each in (broken, gone))
     assert canvas_of((64, 65), recipe) == (64, 128)
+
+
+def zipped(folder: Path, data: bytes) -> tuple[str, dict]:
+    """The receipt of a zip that holds this image, and its row."""
+    with zipfile.ZipFile(folder / "p.zip", "w") as archive:
+        archive.writestr("photo", data)
+    write_json(folder / "photos.json", {"files": [{"name": "p.zip", "path": str(folder / "p.zip")}]})
+    return str(folder / "photos.json"), {"id": "x", "source_file": "p.zip", "source_member": "photo"}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF"])
+def test_a_photograph_that_was_taken_on_its_side_is_painted_upright(tmp_path, picture, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = picture(kind, size=(200, 70), exif=exif)
+    receipt, row = zipped(tmp_path, data)
+    recipe = {"mode": "reconstruction", "size": "real"}
+    assert sizes_of([row], recipe, receipt) == [(128, 256)]
+    (real,) = Reals(receipt, recipe).read([row], (128, 256))
+    assert real.size == (70, 200)
+    assert np.array_equal(np.asarray(real.image)[:200, :70], np.asarray(decode(data)))
+    name, sent = as_sent(data, None)
+    assert (name, opened(sent).size) == ("image.png", (70, 200))
+
+
+def test_what_is_transparent_is_painted_on_white(tmp_path):
+    receipt, row = zipped(tmp_path, encoded(Image.new("RGBA", (64, 64), (255, 0, 0, 0)), "PNG"))
+    (real,) = Reals(receipt, {"mode": "image_to_image", "size": [64, 64]}).read([row], (64, 64))
+    assert (np.asarray(real.image) == 255).all()
 
 
 # -- modes -------------------------------------------------------------------------------------------

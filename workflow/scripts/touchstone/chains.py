@@ -7,29 +7,17 @@ import io
 from PIL import Image
 
 from touchstone.images import FORMATS
+from touchstone.upright import orientation, turned
 
 # For lossless WebP `quality` is effort: the most takes a hundred times as long and saves a tenth of the bytes.
 LOSSLESS = {"WEBP": {"lossless": True, "quality": 0, "method": 0}, "PNG": {"compress_level": 6}}
-
-
-# By EXIF's orientation (CIPA DC-008, table 6): what makes such an image upright.
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 def decode(data: bytes) -> Image.Image:
     """The image as RGB, upright as its EXIF says, transparency on white, 16 bits scaled to 8."""
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     image.load()  # in a PNG the EXIF may follow the pixels
-    if (turn := TURNS.get(_orientation(image))) is not None:
-        image = image.transpose(turn)
+    image = turned(image, orientation(image))
     if image.mode.startswith("I;16"):
         image = image.point(lambda value: value / 256).convert("L")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
@@ -37,16 +25,6 @@ def decode(data: bytes) -> Image.Image:
         ground = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(ground, image)
     return image.convert("RGB")
-
-
-def _orientation(image: Image.Image) -> int:
-    """What the EXIF says; one that nobody can read turns nothing. Pillow's own `exif_transpose` would also write it anew."""
-    try:
-        return image.getexif().get(0x0112, 1)
-    except MemoryError:
-        raise
-    except Exception:  # the bytes are a stranger's, and the parser throws nearly anything
-        return 1
 
 
 def square(image: Image.Image, side: int, resample: Image.Resampling = Image.Resampling.LANCZOS) -> Image.Image:

@@ -20,6 +20,7 @@ from touchstone.files import replacing
 from touchstone.images import FORMATS
 from touchstone.progress import Progress
 from touchstone.shards import open_shard
+from touchstone.upright import orientation, turned
 from touchstone.versions import read_table
 
 CELL, GAP, MARGIN, LABEL = 144, 8, 36, 300  # pixels; a sheet is made to be shown at half its size
@@ -75,7 +76,7 @@ def contact_sheets(
 
 
 def thumbnail(data: bytes, side: int) -> Image.Image:
-    """An encoded image of any mode as RGB of at most ``side`` x ``side`` pixels, never cropped.
+    """An encoded image of any mode, upright, as RGB of at most ``side`` x ``side`` pixels, never cropped.
 
     Small images are enlarged by a whole factor, each pixel to a square; transparency is shown as
     a checker; modes of more than 8 bits are scaled: 16-bit ones from their whole range, others
@@ -87,7 +88,7 @@ def thumbnail(data: bytes, side: int) -> Image.Image:
         image.draft(None, (2 * side, 2 * side))  # a JPEG is decoded at a fraction of its size
         if image.mode in WIDE:
             image = _eight_bits(image)
-        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        image = turned(image.convert("RGBA" if image.has_transparency_data else "RGB"), orientation(image))
     factor = side // max(image.size)
     if factor > 1:
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)

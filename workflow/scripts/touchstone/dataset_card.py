@@ -59,7 +59,7 @@ COLUMNS = {
     "n_bytes": "bytes of the encoded image",
     "sha256": "of the encoded bytes",
     "pixel_sha256": "of the decoded pixels",
-    "phash": "64-bit perceptual hash, 16 hexadecimal digits",
+    "phash": "64-bit perceptual hash of the upright image, 16 hexadecimal digits",
     "luma_std": "standard deviation of the grey values, 0 to 127.5",
     "generation": "model, revision, steps, seed and versions of an image made here, or its service; null for others",
     "scrape": "status, time and engine of an image downloaded here; null for others",

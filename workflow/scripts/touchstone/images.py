@@ -21,6 +21,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 from touchstone.errors import out_of_memory
 from touchstone.intricate import too_intricate
 from touchstone.memory import is_short
+from touchstone.upright import orientation, turned
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
@@ -48,10 +49,9 @@ class BadImage(Exception):
 def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> dict:
     """The facts of one encoded image; keys are those of ``record.FACTS``.
 
-    ``width`` and ``height`` are pixels as stored (EXIF rotation is not applied), ``pixel_sha256``
-    is over mode, size, decoded pixels and transparency of the first frame, so two encodings of the
-    same pixels in the same mode share it, and ``luma_std`` is in grey levels. Later frames are
-    counted but not decoded. Threads may call it at the same time.
+    ``width`` and ``height`` are pixels as stored, ``phash`` is of the upright image, ``pixel_sha256`` is over mode, size,
+    decoded pixels and transparency of the first frame, so two encodings of the same pixels in the same mode share it, and
+    ``luma_std`` is in grey levels. Later frames are counted but not decoded. Threads may call it at the same time.
 
     Raises:
         BadImage: ``unreadable``, ``truncated``, ``too_many_pixels`` or ``too_many_bytes``.
@@ -170,7 +170,7 @@ def _pixel_facts(image: Image.Image) -> dict:
     grey = _grey(image)
     return {
         "pixel_sha256": digest.hexdigest(),
-        "phash": f"{perceptual_hash(grey):016x}",
+        "phash": f"{perceptual_hash(turned(grey, orientation(image))):016x}",
         "luma_std": _deviation(np.array(grey.histogram())),
     }
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageOps
 
+from touchstone.chains import decode
 from touchstone.containers import Container, open_container
 from touchstone.files import read_json
-from touchstone.images import BadImage, measure
+from touchstone.images import FORMATS, MAX_PIXELS, BadImage, measure
 from touchstone.listing import path_of
 from touchstone.suffixes import is_streamed
 from touchstone.unroll import Unrolled
+from touchstone.upright import orientation, upright_size
 
 MULTIPLE = 64  # sides of a canvas that follows the real image: all models can paint it, and few shapes occur
 MAX_SIDE = 1024  # a larger real image is painted smaller, unless the recipe says otherwise
@@ -21,7 +23,7 @@ MAX_SIDE = 1024  # a larger real image is painted smaller, unless the recipe say
 
 @dataclass
 class Real:
-    """A real image: its pixels, its size as it is to be painted, and its own encoding."""
+    """A real image: its pixels, upright, its size as it is to be painted, and its own encoding."""
 
     image: Image.Image
     size: tuple[int, int]
@@ -81,7 +83,7 @@ class Reals:
         self.originals, self.recipe = Originals(receipt, unrolled), recipe
 
     def sizes(self, rows: list[dict]) -> list[tuple[int, int]]:
-        """Width and height of the real image of each row, by its header; the smallest canvas for one without."""
+        """Width and height of the real image of each row; the smallest canvas for what is none."""
         by_file: dict[str, dict[str, list[int]]] = {}
         for number, row in enumerate(rows):
             by_file.setdefault(row["source_file"], {}).setdefault(row["source_member"], []).append(number)
@@ -89,7 +91,7 @@ class Reals:
         for name, members in by_file.items():
             for member, data in self.originals.container(name).read_many(members):
                 for number in members[member]:
-                    sizes[number] = _header_size(data)
+                    sizes[number] = _size(data)
         return sizes
 
     def read(self, rows: list[dict], canvas: tuple[int, int]) -> Iterator[Real | BadImage]:
@@ -98,12 +100,11 @@ class Reals:
             try:
                 data = self.originals.read(row)
                 measure(data)  # limits and damage are found before a pipeline sees the image
-                yield self._fitted(Image.open(io.BytesIO(data)), canvas)
+                yield self._fitted(decode(data), Image.open(io.BytesIO(data), formats=FORMATS), canvas)
             except BadImage as error:
                 yield BadImage("unusable_source", str(error))
 
-    def _fitted(self, opened: Image.Image, canvas: tuple[int, int]) -> Real:
-        image = opened.convert("RGB")
+    def _fitted(self, image: Image.Image, opened: Image.Image, canvas: tuple[int, int]) -> Real:
         if self.recipe["mode"] == "image_variation":  # prepares its image itself
             return Real(image, scaled(image.size, self.recipe) if self.recipe["size"] == "real" else canvas, opened)
         if self.recipe["size"] != "real":
@@ -113,7 +114,7 @@ class Reals:
 
 
 def as_sent(data: bytes, square: int | None) -> tuple[str, bytes]:
-    """Name and bytes of a real image as a service gets it: its own, a PNG of other formats, or a ``square`` PNG.
+    """Name and bytes of a real image as a service gets it: its own, a PNG of what it may not know, or a ``square`` PNG.
 
     Args:
         square: Side in pixels to which the middle of the image is scaled.
@@ -122,17 +123,19 @@ def as_sent(data: bytes, square: int | None) -> tuple[str, bytes]:
         BadImage: It cannot be used.
     """
     suffix = measure(data)["format"].lower()
-    if not square and suffix in ("jpeg", "png", "webp"):
+    is_upright = orientation(Image.open(io.BytesIO(data), formats=FORMATS)) == 1
+    if not square and suffix in ("jpeg", "png", "webp") and is_upright:
         return f"image.{suffix.replace('jpeg', 'jpg')}", data
-    image = Image.open(io.BytesIO(data)).convert("RGB")
+    image = decode(data)
     sent = io.BytesIO()
     (ImageOps.fit(image, (square, square), Image.Resampling.BICUBIC) if square else image).save(sent, "PNG")
     return "image.png", sent.getvalue()
 
 
-def _header_size(data: bytes | BadImage) -> tuple[int, int]:
+def _size(data: bytes | BadImage) -> tuple[int, int]:
     try:
-        return Image.open(io.BytesIO(data)).size
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+        return upright_size(image) if image.width * image.height <= MAX_PIXELS else (MULTIPLE, MULTIPLE)
     except Exception:  # of a hostile file anything; the worker tells why it is rejected
         return MULTIPLE, MULTIPLE
 
