@@ -21,7 +21,7 @@ from PIL import Image, ImageFile, JpegImagePlugin, UnidentifiedImageError
 from touchstone.errors import out_of_memory
 from touchstone.intricate import too_intricate
 from touchstone.memory import is_short
-from touchstone.upright import orientation, turned
+from touchstone.upright import orientation, turned, upright_size
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 MAX_PIXELS = 100_000_000  # 10,000 x 10,000
@@ -49,7 +49,7 @@ class BadImage(Exception):
 def measure(data: bytes, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> dict:
     """The facts of one encoded image; keys are those of ``record.FACTS``.
 
-    ``width`` and ``height`` are pixels as stored, ``phash`` is of the upright image, ``pixel_sha256`` is over mode, size,
+    ``width``, ``height`` and ``phash`` are of the upright image, as its EXIF says. ``pixel_sha256`` is over mode, stored size,
     decoded pixels and transparency of the first frame, so two encodings of the same pixels in the same mode share it, and
     ``luma_std`` is in grey levels. Later frames are counted but not decoded. Threads may call it at the same time.
 
@@ -139,8 +139,6 @@ def _header_facts(image: Image.Image, data: bytes) -> dict:
     jpeg = image.format in ("JPEG", "MPO")
     return {
         "format": "JPEG" if jpeg else image.format,
-        "width": image.width,
-        "height": image.height,
         "mode": image.mode,
         "bit_depth": _bit_depth(image, data),
         "frames": int(getattr(image, "n_frames", 1)),
@@ -154,7 +152,8 @@ def _header_facts(image: Image.Image, data: bytes) -> dict:
 
 def _metadata_facts(image: Image.Image) -> dict:
     """To be asked of a loaded image: in a PNG metadata may follow the pixels."""
-    return {
+    size = dict(zip(("width", "height"), upright_size(image), strict=True))
+    return size | {
         "has_exif": "exif" in image.info or (image.format == "TIFF" and 34665 in image.tag_v2),
         "has_icc": bool(image.info.get("icc_profile")),
     }
