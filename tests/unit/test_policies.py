@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from touchstone.images import measure
 from touchstone.pack import READ
 from touchstone.policies import LONGEST, Policy, count_formats, longest_side, sentence
 from touchstone.record import PACKED, SELECTED, empty_item, table_of
@@ -70,7 +72,7 @@ def test_the_longest_side_that_can_be_written_is_known(taken, kind):
 
 def test_what_we_encode_may_have_more_bytes_than_what_we_take(taken, monkeypatch):
     table = taken(1, 0, "JPEG", (300, 300), quality=60)
-    monkeypatch.setattr("touchstone.images.measure.__defaults__", (100_000_000, 50_000))
+    monkeypatch.setattr("touchstone.policies.measure", partial(measure, max_bytes=50_000))  # of the origins' images
     row = done(Policy({"encoding": "PNG"}), table)[0]
     assert row["n_bytes"] == len(row["image"]["bytes"]) > 50_000
 

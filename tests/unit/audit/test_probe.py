@@ -1,3 +1,7 @@
+"""audit/probe.py: what features say of the label, and that those without a say change nothing."""
+
+from __future__ import annotations
+
 import numpy as np
 import pytest
 

@@ -18,17 +18,17 @@ SIDEWAYS = (5, 6, 7, 8)
 
 
 def orientation(image: Image.Image) -> int:
-    """What the EXIF of a loaded image says, 1 to 8; one that nobody can read turns nothing.
+    """What an image's EXIF says, 1 to 8; one that nobody can read turns nothing. To answer, Pillow loads a PNG.
 
     Pillow's own `exif_transpose` would also write the EXIF anew, which of a stranger's fails in many ways.
     """
     try:
         found = image.getexif().get(0x0112, 1)
+        return found if found in TURNS else 1
     except MemoryError:
         raise
     except Exception:  # the bytes are a stranger's, and the parser throws nearly anything
         return 1
-    return found if found in TURNS else 1
 
 
 def turned(image: Image.Image, by: int) -> Image.Image:

@@ -23,7 +23,7 @@ MAX_SIDE = 1024  # a larger real image is painted smaller, unless the recipe say
 
 @dataclass
 class Real:
-    """A real image: its pixels, upright, its size as it is to be painted, and its own encoding."""
+    """A real image: its upright pixels, its size as it is to be painted, and its own encoding."""
 
     image: Image.Image
     size: tuple[int, int]
